@@ -1,0 +1,134 @@
+// Package carrier is the vocabulary between culvert's TCP and whatever carries
+// its segments. It holds no code that moves bytes: udpcarrier does that over UDP,
+// and any user may do so over something else. Package carriertest checks an
+// implementation against this contract.
+//
+// A carrier moves segments (TCP header, options and data, as RFC 9293 section 3.1
+// lays them out) between socket addresses. It may lose, duplicate and reorder
+// them, but never fragments, joins or alters one. It knows nothing of connections.
+package carrier
+
+import (
+	"net"
+	"net/netip"
+)
+
+// A Carrier sends and receives segments in batches. One goroutine at a time may
+// call ReadBatch; WriteBatch, MMS and Close may be called by any number at once.
+type Carrier interface {
+	// ReadBatch blocks until at least one datagram or network error report has
+	// arrived and returns all that is at hand, up to what the carrier thinks a
+	// batch. The caller owns the batch until it calls Release. A carrier that
+	// waits holds no large buffer. After Close it returns an error for which
+	// errors.Is(err, net.ErrClosed) holds; any other error is final as well.
+	ReadBatch() (*Batch, error)
+
+	// WriteBatch sends the datagrams in order and borrows them until it returns.
+	// It reports how many were handed over; err tells why the next one was not:
+	// syscall.EMSGSIZE when it exceeds what the path takes now (see MMS),
+	// an error about this peer or this moment otherwise (ECONNREFUSED,
+	// ENETUNREACH, ENOBUFS ...). Later datagrams may still be sent by calling
+	// again. A carrier without Caps.Trains takes trains apart itself.
+	WriteBatch(ds []Datagram) (n int, err error)
+
+	// LocalAddr is the address the carrier receives on; its IP is unspecified
+	// for a wildcard.
+	LocalAddr() netip.AddrPort
+
+	// MMS returns the largest segment, header and options included, that one
+	// datagram to peer can carry at present without fragmentation
+	// (MMS_S and MMS_R of RFC 9293 section 3.7.1), in bytes.
+	MMS(peer netip.AddrPort) int
+
+	// Caps tells what the carrier can do; it does not change.
+	Caps() Caps
+
+	// Close releases the socket and unblocks ReadBatch and WriteBatch.
+	Close() error
+}
+
+// Caps are the abilities of a carrier. The zero value promises nothing.
+type Caps struct {
+	// Trains: WriteBatch hands several equal segments to the system in one piece.
+	Trains bool
+	// TrafficClass: Datagram.TrafficClass is honoured on sending.
+	TrafficClass bool
+	// HopLimit: Datagram.HopLimit is honoured on sending.
+	HopLimit bool
+	// Connected is the only peer, if the carrier has just one.
+	Connected netip.AddrPort
+	// Network is "udp" or "ip4:tcp".
+	Network string
+	// Checksum: segments must carry the TCP checksum, and it is to be verified
+	// on arrival (RFC 9293 section 3.1). False where the carrier protects them.
+	Checksum bool
+}
+
+// A Datagram is one segment, a train of equal segments, or an error report.
+type Datagram struct {
+	// Peer is the other end. A carrier with Caps.Connected sends to that peer
+	// whatever stands here.
+	Peer netip.AddrPort
+	// Local is the address that the peer sent to, or that is to be the source;
+	// the zero Addr leaves the choice to the system.
+	Local netip.Addr
+	// Data is one segment, or several of SegmentSize bytes each, the last of
+	// which may be shorter.
+	Data []byte
+	// SegmentSize divides Data; 0 means that Data is a single segment.
+	SegmentSize int
+	// TrafficClass is the IPv4 TOS or IPv6 traffic class octet:
+	// DSCP in the upper six bits, ECN (RFC 3168) in the lower two.
+	TrafficClass uint8
+	// HopLimit is the TTL or hop limit to send with; 0 is the system's default.
+	HopLimit uint8
+	// Err, on reception only, makes this the network's report (ICMP) that a
+	// segment sent to Peer failed: ECONNREFUSED, EHOSTUNREACH, ENETUNREACH,
+	// EMSGSIZE ... Data is then the beginning of the segment as far as the
+	// report quotes it, or empty where the system does not tell.
+	Err error
+}
+
+// ECN codepoints of RFC 3168 section 5, the lower two bits of TrafficClass.
+const (
+	NotECT = 0
+	ECT1   = 1
+	ECT0   = 2
+	CE     = 3
+)
+
+// Segments calls yield for each segment of d in order.
+func (d *Datagram) Segments(yield func([]byte) bool) {
+	if d.SegmentSize <= 0 {
+		yield(d.Data)
+		return
+	}
+	for b := d.Data; len(b) > 0; {
+		n := min(d.SegmentSize, len(b))
+		if !yield(b[:n]) {
+			return
+		}
+		b = b[n:]
+	}
+}
+
+// A Batch is what one ReadBatch brought, valid until Release.
+type Batch struct {
+	Datagrams []Datagram
+	// Free, if set, takes the buffers back.
+	Free func(*Batch)
+}
+
+// Release gives the batch's buffers back to the carrier. The batch must not be
+// used afterwards.
+func (b *Batch) Release() {
+	if b.Free != nil {
+		b.Free(b)
+	}
+}
+
+// Addr returns the net.Addr that users of a carrier's connections see: a
+// *net.TCPAddr with the IP and the carrier's port.
+func Addr(a netip.AddrPort) *net.TCPAddr {
+	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(a.Addr().Unmap(), a.Port()))
+}

@@ -1,0 +1,156 @@
+package tcpcore
+
+import (
+	"fmt"
+	"time"
+
+	"example.com/culvert/tcpcore/congestion"
+)
+
+// Config holds the tunables of one connection. The zero value works: every field
+// that is zero means its default, which ends its comment.
+type Config struct {
+	// Congestion makes the connection's congestion controller. Default Reno.
+	Congestion func() congestion.Controller
+	// MSS bounds the segments' data in both directions, in bytes, below what the
+	// carrier allows: at least 64, at most 65495. Default no further bound.
+	MSS int
+	// InitialWindow is the congestion window to begin with, in segments
+	// (RFC 6928). Default 10.
+	InitialWindow int
+	// SendBuffer bounds the bytes that Write accepted and the peer has not
+	// acknowledged. Default 1 MiB.
+	SendBuffer int
+	// ReceiveBuffer bounds the bytes that arrived and were not read, and so the
+	// window offered to the peer. Default 1 MiB.
+	ReceiveBuffer int
+	// MinRTO, MaxRTO and InitialRTO bound and begin the retransmission timeout
+	// (RFC 6298). Defaults 200 ms (as Linux and FreeBSD do; the RFC says 1 s),
+	// 60 s and 1 s.
+	MinRTO, MaxRTO, InitialRTO time.Duration
+	// MSL is the maximum segment lifetime; TIME-WAIT lasts twice as long.
+	// Default 30 s (RFC 9293 says 2 minutes; Linux and FreeBSD do the same).
+	MSL time.Duration
+	// DelayedACK is how long an acknowledgment may wait for company, at most
+	// 500 ms; negative acknowledges at once. Default 40 ms.
+	DelayedACK time.Duration
+	// NoDelay switches the Nagle algorithm off. Default on (RFC 9293 section 3.7.4).
+	NoDelay bool
+	// NoSACK, NoTimestamps and NoWindowScale leave the option out of our SYN.
+	// Default all are offered.
+	NoSACK, NoTimestamps, NoWindowScale bool
+	// KeepAlive switches keep-alive probes on. Default off.
+	KeepAlive bool
+	// KeepAliveIdle, KeepAliveInterval: how long nothing arrives before the first
+	// probe, and between probes. Defaults 2 h and 75 s.
+	KeepAliveIdle, KeepAliveInterval time.Duration
+	// KeepAliveCount is how many unanswered probes end the connection. Default 9.
+	KeepAliveCount int
+	// UserTimeout ends the connection with ErrTimeout when data stays
+	// unacknowledged for as long (RFC 5482). Default none.
+	UserTimeout time.Duration
+	// Retries1 and Retries2 are R1 and R2 of RFC 9293 section 3.8.3, in
+	// retransmissions of the same segment. Defaults 3 and 15.
+	Retries1, Retries2 int
+	// SYNRetries is R2 for SYN and SYN-ACK. Default 7, which with the default
+	// InitialRTO is over 4 minutes.
+	SYNRetries int
+	// OrphanTimeout ends a connection that the user closed, that waits for
+	// nothing but the peer, and that makes no progress for as long. Default 60 s.
+	OrphanTimeout time.Duration
+	// TrafficClass is the DSCP to send with, in the upper six bits; the lower two
+	// (ECN) must be zero. Default 0.
+	TrafficClass uint8
+}
+
+// Limits of Config.
+const (
+	MinMSS = 64
+	MaxMSS = MaxTrainBytes - 20
+	// maxWindow is the largest window that a shift of 14 can express (RFC 7323 section 2.2).
+	maxWindow = 1 << 30
+)
+
+// Check returns an error that names the first field with a bad value, or nil.
+func (c *Config) Check() error {
+	num := func(name string, v, lo, hi int) error {
+		if v != 0 && (v < lo || v > hi) {
+			return fmt.Errorf("%s: %d is outside of %d..%d", name, v, lo, hi)
+		}
+		return nil
+	}
+	dur := func(name string, v, lo, hi time.Duration) error {
+		if v != 0 && (v < lo || v > hi) {
+			return fmt.Errorf("%s: %v is outside of %v..%v", name, v, lo, hi)
+		}
+		return nil
+	}
+	const day = 24 * time.Hour
+	d := *c
+	d.fill()
+	for _, err := range []error{
+		num("MSS", c.MSS, MinMSS, MaxMSS),
+		num("InitialWindow", c.InitialWindow, 1, 1000),
+		num("SendBuffer", c.SendBuffer, 1, maxWindow),
+		num("ReceiveBuffer", c.ReceiveBuffer, 1, maxWindow),
+		dur("MinRTO", c.MinRTO, time.Millisecond, time.Minute),
+		dur("MaxRTO", c.MaxRTO, time.Second, day),
+		dur("InitialRTO", c.InitialRTO, time.Millisecond, day),
+		dur("MSL", c.MSL, time.Millisecond, day),
+		num("KeepAliveCount", c.KeepAliveCount, 1, 1000),
+		dur("KeepAliveIdle", c.KeepAliveIdle, time.Millisecond, 365*day),
+		dur("KeepAliveInterval", c.KeepAliveInterval, time.Millisecond, 365*day),
+		dur("UserTimeout", c.UserTimeout, time.Millisecond, 365*day),
+		num("Retries1", c.Retries1, 1, 255),
+		num("Retries2", c.Retries2, 1, 255),
+		num("SYNRetries", c.SYNRetries, 1, 255),
+		dur("OrphanTimeout", c.OrphanTimeout, time.Millisecond, 365*day),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	switch {
+	case c.DelayedACK > 500*time.Millisecond:
+		// RFC 9293 MUST-40: "the delay MUST be less than 0.5 seconds".
+		return fmt.Errorf("DelayedACK: %v is over 500ms", c.DelayedACK)
+	case d.MinRTO > d.MaxRTO:
+		return fmt.Errorf("MinRTO: %v is over MaxRTO, %v", d.MinRTO, d.MaxRTO)
+	case d.InitialRTO > d.MaxRTO:
+		return fmt.Errorf("InitialRTO: %v is over MaxRTO, %v", d.InitialRTO, d.MaxRTO)
+	case d.Retries1 > d.Retries2:
+		return fmt.Errorf("Retries1: %d is over Retries2, %d", d.Retries1, d.Retries2)
+	case c.TrafficClass&3 != 0:
+		return fmt.Errorf("TrafficClass: %#x uses the ECN bits", c.TrafficClass)
+	}
+	return nil
+}
+
+// fill replaces zero fields by their defaults.
+func (c *Config) fill() {
+	if c.Congestion == nil {
+		c.Congestion = congestion.NewReno
+	}
+	def(&c.InitialWindow, 10)
+	def(&c.SendBuffer, 1<<20)
+	def(&c.ReceiveBuffer, 1<<20)
+	def(&c.MinRTO, 200*time.Millisecond)
+	def(&c.MaxRTO, 60*time.Second)
+	def(&c.InitialRTO, time.Second)
+	def(&c.MSL, 30*time.Second)
+	def(&c.DelayedACK, 40*time.Millisecond)
+	def(&c.KeepAliveIdle, 2*time.Hour)
+	def(&c.KeepAliveInterval, 75*time.Second)
+	def(&c.KeepAliveCount, 9)
+	def(&c.Retries1, 3)
+	def(&c.Retries2, 15)
+	def(&c.SYNRetries, 7)
+	def(&c.OrphanTimeout, 60*time.Second)
+}
+
+// def sets *v to d if it is zero.
+func def[T int | time.Duration](v *T, d T) {
+	if *v == 0 {
+		*v = d
+	}
+}

@@ -1,0 +1,47 @@
+package tcpcore
+
+import "time"
+
+// Info is a snapshot of a connection, in the spirit of Linux's TCP_INFO. Times are
+// zero when nothing was measured yet; sizes are bytes.
+type Info struct {
+	State             State
+	CongestionControl string
+
+	RTT, RTTVar, MinRTT time.Duration // smoothed, variance (RFC 6298), smallest seen
+	RTO                 time.Duration // with back-off
+
+	SendMSS, ReceiveMSS int // data bytes of a full segment that we send (options taken off); of the largest seen
+	CongestionWindow    int
+	SlowStartThreshold  int   // math.MaxInt until the first loss
+	PacingRate          int64 // bytes per second; 0 is unpaced
+	InFlight            int   // sent, and neither acknowledged nor taken for lost
+	Unacked             int   // SND.NXT-SND.UNA
+	SendQueue           int   // accepted by Write and not yet acknowledged
+	ReceiveQueue        int   // ready for Read
+	OutOfOrder          int   // held beyond a hole
+	SendWindow          int   // the peer's offer
+	ReceiveWindow       int   // our offer
+	UrgentQueue         int   // bytes up to the urgent mark that Read has not returned
+
+	SACK, Timestamps, WindowScale bool // negotiated
+	SendScale, ReceiveScale       uint8
+
+	SegmentsSent, SegmentsReceived uint64
+	BytesSent, BytesReceived       uint64 // payload, retransmissions included
+	BytesAcked                     uint64 // of ours, by the peer
+	BytesDelivered                 uint64 // to Read
+	Retransmits                    uint64 // segments
+	BytesRetransmitted             uint64
+	Timeouts                       uint64 // retransmission timeouts
+	FastRecoveries                 uint64
+	DuplicateACKs                  uint64 // received
+	OutOfOrderSegments             uint64 // received
+	DuplicateSegments              uint64 // received, nothing new in them
+	ZeroWindowProbes               uint64 // sent
+	KeepAliveProbes                uint64 // sent
+	ChallengeACKs                  uint64 // sent
+	PAWSDrops                      uint64
+	SoftErrors                     uint64
+	LastSoftError                  error
+}
