@@ -3,7 +3,7 @@ package segment
 // Options are the TCP options of a segment that culvert knows.
 type Options struct {
 	MSS            uint16 // 0: absent
-	WindowScale    int8   // shift count as received, valid if HasWindowScale
+	WindowScale    uint8  // shift count as received, valid if HasWindowScale
 	HasWindowScale bool
 	SACKPermitted  bool
 	HasTimestamps  bool
