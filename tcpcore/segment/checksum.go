@@ -1,0 +1,82 @@
+package segment
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"net/netip"
+)
+
+// protocolTCP is TCP's number in the pseudo-header.
+const protocolTCP = 6
+
+// SetChecksum writes the checksum (RFC 9293 section 3.1, MUST-2) into the segment
+// that fills b, which must be at least a header long. IPv4-mapped IPv6 addresses
+// count as IPv4.
+func SetChecksum(b []byte, src, dst netip.Addr) {
+	b[offChecksum], b[offChecksum+1] = 0, 0
+	binary.LittleEndian.PutUint16(b[offChecksum:], ^sum(b, src, dst))
+}
+
+// VerifyChecksum reports whether the segment that fills b carries the right checksum
+// (RFC 9293 section 3.1, MUST-3). IPv4-mapped IPv6 addresses count as IPv4. It is
+// false for anything shorter than a header.
+func VerifyChecksum(b []byte, src, dst netip.Addr) bool {
+	return len(b) >= FixedHeaderLen && sum(b, src, dst) == 0xffff
+}
+
+// sum is the ones' complement sum of the pseudo-header and b, its octets swapped.
+// The sum of swapped words is the swapped sum (RFC 1071 section 2 (B)), so that
+// reading words with the low octet first, as most machines do, costs nothing.
+func sum(b []byte, src, dst netip.Addr) uint16 {
+	src, dst = src.Unmap(), dst.Unmap()
+	var acc uint64
+	if src.Is4() && dst.Is4() {
+		var p [12]byte
+		s, d := src.As4(), dst.As4()
+		copy(p[:], s[:])
+		copy(p[4:], d[:])
+		p[9] = protocolTCP
+		binary.BigEndian.PutUint16(p[10:], uint16(len(b)))
+		acc = add(acc, p[:])
+	} else {
+		// RFC 8200 section 8.1.
+		var p [40]byte
+		s, d := src.As16(), dst.As16()
+		copy(p[:], s[:])
+		copy(p[16:], d[:])
+		binary.BigEndian.PutUint32(p[32:], uint32(len(b)))
+		p[39] = protocolTCP
+		acc = add(acc, p[:])
+	}
+	acc = add(acc, b)
+	// Fold 64 bits to 16. Each step may carry once more.
+	acc = acc>>32 + acc&0xffffffff
+	acc = acc>>32 + acc&0xffffffff
+	acc = acc>>16 + acc&0xffff
+	acc = acc>>16 + acc&0xffff
+	return uint16(acc)
+}
+
+// add returns the ones' complement sum of acc and b in 64 bits, an odd last octet
+// padded with zero.
+func add(acc uint64, b []byte) uint64 {
+	var carry uint64
+	for len(b) >= 32 {
+		acc, carry = bits.Add64(acc, binary.LittleEndian.Uint64(b), carry)
+		acc, carry = bits.Add64(acc, binary.LittleEndian.Uint64(b[8:]), carry)
+		acc, carry = bits.Add64(acc, binary.LittleEndian.Uint64(b[16:]), carry)
+		acc, carry = bits.Add64(acc, binary.LittleEndian.Uint64(b[24:]), carry)
+		b = b[32:]
+	}
+	for len(b) >= 8 {
+		acc, carry = bits.Add64(acc, binary.LittleEndian.Uint64(b), carry)
+		b = b[8:]
+	}
+	if len(b) > 0 {
+		var last [8]byte
+		copy(last[:], b)
+		acc, carry = bits.Add64(acc, binary.LittleEndian.Uint64(last[:]), carry)
+	}
+	acc, carry = bits.Add64(acc, 0, carry)
+	return acc + carry
+}
