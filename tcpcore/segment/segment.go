@@ -44,7 +44,6 @@ func (f Flags) String() string {
 	const letters = "FSRP.UEW"
 	var b [8]byte
 	n := 0
-	// tcpdump's order: ACK's dot after SYN, FIN, RST and PSH, which are bits 0 to 3.
 	for i := range len(letters) {
 		if f&(1<<i) != 0 {
 			b[n] = letters[i]
