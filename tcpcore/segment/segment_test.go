@@ -103,7 +103,7 @@ func TestParseErrors(t *testing.T) {
 
 // TestParseOptions checks each option, alone and in company, aligned and not.
 //
-// Shows: MUST-4, MUST-5, MUST-6, MUST-64, MUST-68, MUST-69, RFC6994-2.
+// Shows: MUST-4, MUST-5, MUST-6, MUST-64, MUST-68, MUST-69, RFC6994-1.
 func TestParseOptions(t *testing.T) {
 	for _, c := range []struct {
 		name, opts string

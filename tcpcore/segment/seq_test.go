@@ -7,8 +7,6 @@ import (
 )
 
 // TestSeqOrder checks comparisons across the wrap.
-//
-// Shows: MUST-1, REC-1.
 func TestSeqOrder(t *testing.T) {
 	for _, c := range []struct {
 		s, t Seq
