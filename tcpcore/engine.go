@@ -1,6 +1,9 @@
 package tcpcore
 
-import "example.com/culvert/tcpcore/segment"
+import (
+	"example.com/culvert/tcpcore/congestion"
+	"example.com/culvert/tcpcore/segment"
+)
 
 // Params are what a connection is told when it opens.
 type Params struct {
@@ -12,95 +15,218 @@ type Params struct {
 	// per connection identity.
 	TimestampOffset uint32
 	// MMS is the largest segment, header included, that the carrier takes to the
-	// peer and from it (RFC 9293 section 3.7.1).
+	// peer and from it (MMS_S and MMS_R of RFC 9293 section 3.7.1).
 	MMS int
 	// IPv6 selects the default send MSS of IPv6.
 	IPv6 bool
 }
 
-// Engine is one connection.
-type Engine struct{ state State }
+// Engine is one connection: the TCB of RFC 9293 section 3.3.1. Its methods must not
+// be called concurrently, and the times handed in must not decrease.
+type Engine struct {
+	cfg     Config
+	p       Params
+	state   State
+	passive bool // came from LISTEN (RFC 9293 MUST-11)
+	orphan  bool // the user is gone: CLOSE without anybody to read
+	err     error
+	events  Event
+
+	snd    sndState
+	rcv    rcvState
+	ts     tsState
+	sack   bool   // negotiated
+	scaled bool   // window scale is negotiated
+	remote uint16 // the peer's port; Params.RemotePort unless LISTEN filled it in
+	rtt    rttState
+	sent   sentQueue
+	rec    recoveryState
+	ack    ackState
+	ctl    congestion.Controller // nil until established
+	timer  timers
+	pers   persistState
+	keep   keepAliveState
+	limit  challengeLimit
+	reply  reply // a reset that is due
+	tw     TimeWaitRecord
+	wanted wanted
+	count  Info // its counters only
+}
+
+// sndState holds the send sequence variables of RFC 9293 section 3.3.1.
+type sndState struct {
+	una segment.Seq
+	nxt segment.Seq
+	max segment.Seq // one past the highest octet sent, which a window probe moves beyond nxt
+	iss segment.Seq
+	up  segment.Seq // end of urgent data, valid if urgent
+	wl1 segment.Seq // SEG.SEQ and SEG.ACK of the last window update
+	wl2 segment.Seq
+	wnd int // SND.WND, scaled
+	// maxWnd is MAX.SND.WND of RFC 5961 section 5.2, also for SWS avoidance.
+	maxWnd   int
+	shift    uint8 // Snd.Wind.Shift
+	urgent   bool
+	fin      bool // CLOSE was called: a FIN follows the data
+	finAcked bool
+	synAcked bool
+	// peerMSS is SendMSS of RFC 9293 section 3.7.1, mss what fits beside the options.
+	peerMSS, mss int
+	buf          ring // from una on, without SYN
+	lastSent     Time
+	limited      bool // the congestion window was the reason to stop sending
+	refused      bool // Write was, and wants to be told when there is room
+}
+
+// rcvState holds the receive sequence variables.
+type rcvState struct {
+	nxt     segment.Seq
+	irs     segment.Seq
+	edge    segment.Seq // RCV.NXT+RCV.WND as offered to the peer; never moves left
+	lastAck segment.Seq // Last.ACK.sent of RFC 7323 section 4.3
+	up      segment.Seq // end of urgent data, valid if urgent
+	fin     segment.Seq // where the FIN is, valid if hasFIN
+	// mss is the largest segment seen, RMSS of the delayed ACK rule.
+	mss     int
+	shift   uint8 // Rcv.Wind.Shift
+	urgent  bool
+	hasFIN  bool
+	discard bool // CloseRead: arriving data is acknowledged and thrown away
+	buf     ring // read position to nxt, and beyond holes what q knows of
+	q       reassembly
+}
+
+// wanted is what a user or Advance asked Output to send.
+type wanted struct {
+	probe     bool // zero-window probe
+	keepAlive bool
+	override  bool // the sender's SWS avoidance timed out
+}
+
+// reply is a segment that answers one for which this connection has no other use.
+type reply struct {
+	due              bool
+	srcPort, dstPort uint16
+	seq, ack         segment.Seq
+	flags            segment.Flags
+}
 
 // New returns an engine in CLOSED. cfg must have passed Check.
-func New(cfg Config) *Engine { return &Engine{} }
-
-// OpenActive is OPEN (RFC 9293 section 3.10.1) with an active request: a SYN is due.
-// It returns ErrExists unless the state is CLOSED or LISTEN.
-func (e *Engine) OpenActive(now Time, p Params) error { return nil }
-
-// OpenPassive is OPEN with a passive request: the state becomes LISTEN. RemotePort 0
-// is filled in from the SYN.
-func (e *Engine) OpenPassive(now Time, p Params) error { return nil }
-
-// Input is SEGMENT ARRIVES (section 3.10.7). It keeps no reference to s or its payload.
-// It reports whether the segment was a SYN that ends TIME-WAIT in favour of a new
-// connection (RFC 6191): the engine is then CLOSED, and the SYN belongs to the listener.
-func (e *Engine) Input(now Time, s *segment.Segment) (reopen bool) { return false }
-
-// Advance runs the timers that are due.
-func (e *Engine) Advance(now Time) {}
-
-// Deadline tells when Advance or Output wants to be called even if nothing happens; Never if not.
-func (e *Engine) Deadline() Time { return Never }
-
-// Output fills t with what is to be sent next and reports whether there was anything.
-// Call it until it returns false.
-func (e *Engine) Output(now Time, t *Train) bool { return false }
-
-// Write is SEND (section 3.10.2): it takes over as much of p as the send buffer has room
-// for. It returns ErrWouldBlock if that is nothing.
-func (e *Engine) Write(now Time, p []byte) (int, error) { return 0, nil }
-
-// WriteUrgent is SEND with the urgent flag: the urgent pointer points behind p's last byte taken.
-func (e *Engine) WriteUrgent(now Time, p []byte) (int, error) { return 0, nil }
-
-// Read is RECEIVE (section 3.10.3). It returns io.EOF after the peer's FIN, ErrWouldBlock
-// while there is nothing.
-func (e *Engine) Read(now Time, p []byte) (int, error) { return 0, nil }
-
-// CloseRead discards what has arrived and what will.
-func (e *Engine) CloseRead(now Time) {}
-
-// CloseWrite sends FIN after what was written; reading goes on.
-func (e *Engine) CloseWrite(now Time) error { return nil }
-
-// Close is CLOSE (section 3.10.4) by a user who will not read any more: unread data makes it
-// an abort (SHLD-3), and so does data that arrives later.
-func (e *Engine) Close(now Time) error { return nil }
-
-// Abort is ABORT (section 3.10.5): a RST is due where the state asks for one, and the
-// state is CLOSED.
-func (e *Engine) Abort(now Time) {}
-
-// SoftError tells of a network error that does not end the connection (RFC 9293 section 3.9.2.2).
-func (e *Engine) SoftError(now Time, err error) {}
-
-// HardError tells of one that says the peer cannot be reached (unreachable port or protocol):
-// it ends a connection that is not yet synchronized with ErrRefused, and is soft later (RFC 5461).
-func (e *Engine) HardError(now Time, err error) {}
-
-// SetMMS tells that the carrier's largest segment changed.
-func (e *Engine) SetMMS(now Time, mms int) {}
-
-// SetNoDelay, SetKeepAlive and the like change the tunables of a live connection.
-func (e *Engine) SetNoDelay(now Time, on bool) {}
+func New(cfg Config) *Engine {
+	cfg.fill()
+	e := &Engine{cfg: cfg}
+	e.timer.init()
+	return e
+}
 
 // State returns the connection's state.
 func (e *Engine) State() State { return e.state }
 
 // Err tells why the connection ended: nil while it lives and after an orderly close.
-func (e *Engine) Err() error { return nil }
+func (e *Engine) Err() error { return e.err }
 
 // Events returns what happened since the last call.
-func (e *Engine) Events() Event { return 0 }
+func (e *Engine) Events() Event {
+	v := e.events
+	e.events = 0
+	return v
+}
 
-// Info is STATUS (section 3.10.6).
-func (e *Engine) Info() Info { return Info{} }
+// setState is the one place where the state changes (figure 5 of RFC 9293).
+func (e *Engine) setState(now Time, s State) {
+	e.state = s
+	switch s {
+	case Listen:
+		e.events |= EvListen
+	case Established:
+		e.events |= EvEstablished | EvWritable
+	case TimeWait:
+		// "start the time-wait timer, turn off the other timers".
+		e.timer.init()
+		e.enterTimeWait(now)
+		e.events |= EvTimeWait
+	case Closed:
+		e.timer.init()
+		e.events |= EvClosed | EvReadable | EvWritable
+	}
+}
 
-// Retire returns what must remain of a connection in TIME-WAIT whose user is gone.
-// It reports false in any other state, or while there is something left to read.
-func (e *Engine) Retire() (TimeWaitRecord, bool) { return TimeWaitRecord{}, false }
+// closeWith deletes the connection. Data that is ready to be read stays readable.
+func (e *Engine) closeWith(now Time, err error) {
+	if e.state == Closed {
+		return
+	}
+	e.err = err
+	e.snd.buf.release()
+	e.sent.release()
+	e.rcv.q = reassembly{}
+	e.ack = ackState{}
+	e.wanted = wanted{}
+	e.setState(now, Closed)
+}
 
-// Refuse appends to b the reset that answers a segment for which there is no
-// connection (RFC 9293 section 3.10.7.1); nothing if s is itself a reset.
-func Refuse(b []byte, s *segment.Segment) []byte { return b }
+// Deadline tells when Advance wants to be called even if nothing else happens;
+// Never if it does not.
+func (e *Engine) Deadline() Time { return e.timer.next() }
+
+// Advance runs the timers that are due (RFC 9293 section 3.10.8).
+func (e *Engine) Advance(now Time) {
+	if e.state == Closed || e.state == Listen {
+		return
+	}
+	if e.timer.expired(tTimeWait, now) {
+		e.closeWith(now, nil)
+		return
+	}
+	if e.timer.expired(tUser, now) {
+		e.userTimeout(now)
+	}
+	if e.timer.expired(tOrphan, now) {
+		e.orphanTimeout(now)
+	}
+	if e.timer.expired(tRetransmit, now) {
+		e.retransmitTimeout(now)
+	}
+	if e.timer.expired(tPersist, now) {
+		e.persistTimeout(now)
+	}
+	if e.timer.expired(tKeepAlive, now) {
+		e.keepAliveTimeout(now)
+	}
+	if e.timer.expired(tDelayedACK, now) {
+		e.ack.now = true
+	}
+	if e.timer.expired(tTrim, now) {
+		e.trim()
+	}
+}
+
+// trimAfter is how long an engine holds on to empty buffers.
+const trimAfter = Time(1e9)
+
+// trim gives back the storage that an idle connection does not need.
+func (e *Engine) trim() {
+	if e.snd.buf.len() == 0 {
+		e.snd.buf.release()
+	}
+	if e.sent.len() == 0 {
+		e.sent.release()
+	}
+	if e.rcv.buf.len() == 0 && e.rcv.q.empty() {
+		e.rcv.buf.release()
+	}
+}
+
+// trimLater arms the timer of trim when there is storage to give back.
+func (e *Engine) trimLater(now Time) {
+	if e.state == Closed {
+		e.trim()
+		return
+	}
+	if e.timer.on(tTrim) {
+		return
+	}
+	if e.snd.buf.len() == 0 && e.snd.buf.buf != nil || e.rcv.buf.len() == 0 && e.rcv.buf.buf != nil {
+		e.timer.set(tTrim, now+trimAfter)
+	}
+}

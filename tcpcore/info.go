@@ -45,3 +45,29 @@ type Info struct {
 	SoftErrors                     uint64
 	LastSoftError                  error
 }
+
+// Info is STATUS (RFC 9293 section 3.10.6).
+func (e *Engine) Info() Info {
+	i := e.count
+	i.State = e.state
+	i.RTT, i.RTTVar, i.MinRTT = e.rtt.srtt, e.rtt.rttvar, e.rtt.min
+	i.RTO = e.rtt.timeout(&e.cfg)
+	i.SendMSS, i.ReceiveMSS = e.snd.mss, e.rcv.mss
+	if e.ctl != nil {
+		i.CongestionControl = e.ctl.Name()
+		i.CongestionWindow = e.ctl.Window()
+		i.SlowStartThreshold = e.ctl.Threshold()
+		i.PacingRate = e.ctl.PacingRate()
+	}
+	i.InFlight, i.Unacked = e.pipe(), e.snd.nxt.Sub(e.snd.una)
+	i.SendQueue, i.ReceiveQueue = e.snd.buf.len(), e.rcv.buf.len()
+	i.OutOfOrder = e.rcv.q.bytes()
+	i.SendWindow = e.snd.wnd
+	i.ReceiveWindow = max(0, e.rcv.edge.Sub(e.rcv.nxt))
+	if e.rcv.urgent {
+		i.UrgentQueue = max(0, e.rcv.up.Sub(e.rcv.nxt.Add(-e.rcv.buf.len())))
+	}
+	i.SACK, i.Timestamps, i.WindowScale = e.sack, e.ts.on, e.scaled
+	i.SendScale, i.ReceiveScale = e.snd.shift, e.rcv.shift
+	return i
+}

@@ -1,0 +1,203 @@
+package tcpcore
+
+import (
+	"time"
+
+	"example.com/culvert/tcpcore/congestion"
+	"example.com/culvert/tcpcore/segment"
+)
+
+// acked is what one acknowledgment told, for congestion control and recovery.
+type acked struct {
+	bytes  int           // newly acknowledged cumulatively, of data
+	sacked int           // newly acknowledged selectively
+	flight int           // in flight before
+	rtt    time.Duration // sample, 0 if none
+	dup    bool          // a duplicate ACK of RFC 5681 section 2
+}
+
+// processACK is the ESTABLISHED part of the fifth step of segment arrival.
+func (e *Engine) processACK(now Time, s *segment.Segment) {
+	e.pers.unanswered = 0
+	if s.Ack.Less(e.snd.una) {
+		return // an old duplicate: "it can be ignored"
+	}
+	a := acked{flight: e.pipe()}
+	// RFC 5681 section 2: outstanding data, no data, no SYN or FIN, the same
+	// acknowledgment and the same window.
+	a.dup = s.Ack == e.snd.una && e.sent.len() > 0 && s.Len() == 0 &&
+		int(s.Window)<<e.snd.shift == e.snd.wnd
+	if e.sack {
+		e.takeSACK(now, s, &a)
+	}
+	if e.snd.una.Less(s.Ack) {
+		a.add(e.advanceUna(now, s))
+	}
+	// "If (SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK))"
+	if e.snd.wl1.Less(s.Seq) || e.snd.wl1 == s.Seq && e.snd.wl2.LessEq(s.Ack) {
+		e.updateWindow(now, int(s.Window)<<e.snd.shift)
+		e.setWindow(s)
+	}
+	if a.rtt > 0 {
+		e.rtt.sample(&e.cfg, a.rtt)
+	}
+	e.recover(now, s, &a)
+	if e.ctl != nil && a.bytes+a.sacked > 0 {
+		e.ctl.OnAck(congestion.Ack{
+			Now: time.Duration(now), Acked: a.bytes, Sacked: a.sacked, InFlight: a.flight,
+			RTT: a.rtt, SRTT: e.rtt.srtt, MinRTT: e.rtt.min,
+			InRecovery: e.rec.phase == fastRecovery, AfterRTO: e.rec.phase == afterTimeout,
+			AppLimited: !e.snd.limited, Delivered: int64(e.count.BytesAcked),
+		})
+	}
+	// RFC 6298 section 5: (5.2) all is acknowledged, (5.3) something is.
+	switch {
+	case e.sent.len() == 0:
+		e.timer.stop(tRetransmit)
+	case a.bytes > 0 && !e.timer.on(tPersist):
+		e.timer.set(tRetransmit, now.Add(e.rtt.timeout(&e.cfg)))
+	}
+}
+
+func (a *acked) add(b acked) {
+	a.bytes += b.bytes
+	if b.rtt > 0 {
+		a.rtt = b.rtt
+	}
+}
+
+// advanceUna sets SND.UNA to SEG.ACK, which is in SND.UNA+1..SND.MAX, and frees what is
+// thereby acknowledged.
+func (e *Engine) advanceUna(now Time, s *segment.Segment) acked {
+	var a acked
+	n := s.Ack.Sub(e.snd.una)
+	e.snd.una = s.Ack
+	e.snd.nxt = e.snd.nxt.Max(s.Ack) // a window probe was accepted
+	e.snd.max = e.snd.max.Max(s.Ack)
+	a.rtt = e.popAcked(now, s)
+	if !e.snd.synAcked {
+		e.snd.synAcked = true
+		n--
+		e.established(now, a.rtt)
+		a.rtt = 0
+	}
+	a.bytes = min(n, e.snd.buf.len())
+	e.snd.buf.drop(a.bytes)
+	e.count.BytesAcked += uint64(a.bytes)
+	if n > a.bytes {
+		e.snd.finAcked = true
+	}
+	if e.snd.urgent && e.snd.up.LessEq(e.snd.una) {
+		e.snd.urgent = false
+	}
+	e.rec.timeouts, e.rec.suspect = 0, false
+	if e.snd.buf.len() == 0 {
+		e.events |= EvAcked
+		e.trimLater(now)
+	}
+	// Waking a writer for each acknowledged segment would cost more than the segment.
+	if e.snd.refused && e.cfg.SendBuffer-e.snd.buf.len() >= (e.cfg.SendBuffer+2)/3 {
+		e.snd.refused = false
+		e.events |= EvWritable
+	}
+	e.progress(now)
+	return a
+}
+
+// popAcked removes the records below SND.UNA from the retransmission queue and returns
+// an RTT sample, if Karn's rule (RFC 6298 section 3) and the timestamps allow one.
+func (e *Engine) popAcked(now Time, s *segment.Segment) time.Duration {
+	var sample time.Duration
+	again := false // something among them was sent more than once
+	for e.sent.len() > 0 {
+		r := e.sent.at(0)
+		if !r.end().LessEq(e.snd.una) {
+			if n := e.snd.una.Sub(r.seq); n > 0 {
+				e.sent.trim(n)
+			}
+			break
+		}
+		if r.times > 1 {
+			again = true
+		} else if r.state != sacked {
+			sample = now.Sub(r.sentAt)
+		}
+		e.sent.pop()
+	}
+	if again {
+		sample = 0
+		// "unless the TCP timestamp option ... removes the ambiguity" (RFC 7323 section
+		// 4.1: only a segment that acknowledges new data measures).
+		if e.ts.on && s.Options.HasTimestamps && s.Options.TSEcr != 0 {
+			ticks := e.tsClock(now) - s.Options.TSEcr
+			if d := time.Duration(ticks) * time.Millisecond; d < e.cfg.MaxRTO {
+				sample = max(d, granularity)
+			}
+		}
+	}
+	return sample
+}
+
+// established begins congestion control once our SYN is acknowledged.
+func (e *Engine) established(now Time, rtt time.Duration) {
+	if rtt > 0 {
+		e.rtt.sample(&e.cfg, rtt)
+	}
+	iw := min(e.cfg.InitialWindow*e.snd.mss, max(2*e.snd.mss, e.cfg.InitialWindow*1460)) // RFC 6928 section 2
+	if e.rec.synTimeouts > 0 {
+		// RFC 5681 section 3.1: "If the SYN or SYN/ACK is lost, the initial window
+		// used by a sender after a correctly transmitted SYN MUST be one segment".
+		iw = e.snd.mss
+		// RFC 6298 (5.7): an RTO below 3 seconds that fired for the SYN is made 3
+		// seconds when data transmission begins.
+		e.rtt.rto, e.rtt.backoff = max(e.rtt.rto, min(3*time.Second, e.cfg.MaxRTO)), 0
+	}
+	e.ctl = e.cfg.Congestion()
+	e.ctl.Start(congestion.Start{Now: time.Duration(now), MSS: e.snd.mss, Window: iw})
+	e.rec = recoveryState{point: e.snd.una}
+	e.keep.lastRecv = now
+	e.armKeepAlive(now)
+}
+
+// updateWindow sets SND.WND (MUST-1, REC-1: an unsigned quantity of up to 30 bits) and
+// begins or ends the probing of a closed window.
+func (e *Engine) updateWindow(now Time, wnd int) {
+	was := e.snd.wnd
+	e.snd.wnd = wnd
+	e.snd.maxWnd = max(e.snd.maxWnd, wnd)
+	switch {
+	case wnd == 0 && e.unfinished():
+		// Not lost but unwelcome: probe instead of retransmitting (MUST-35, SHLD-17).
+		e.timer.stop(tRetransmit)
+		e.armPersist(now)
+	case wnd > 0 && (was == 0 || e.timer.on(tPersist)):
+		e.pers = persistState{}
+		e.timer.stop(tPersist)
+		e.wanted.probe = false
+		if was > 0 {
+			break
+		}
+		// What lay beyond the window when it closed was thrown away by the peer.
+		for i := range e.sent.len() {
+			if e.sent.at(i).state == inFlight {
+				e.sent.mark(i, lost)
+			}
+		}
+	}
+}
+
+// unfinished reports whether anything is still to be sent or acknowledged.
+func (e *Engine) unfinished() bool {
+	return e.snd.buf.len() > 0 || e.snd.fin && !e.snd.finAcked
+}
+
+// sndEnd is the sequence number behind the last octet written, where the FIN is.
+func (e *Engine) sndEnd() segment.Seq { return e.sndData().Add(e.snd.buf.len()) }
+
+// sndData is the sequence number of the first octet in the send buffer.
+func (e *Engine) sndData() segment.Seq {
+	if !e.snd.synAcked {
+		return e.snd.iss.Add(1)
+	}
+	return e.snd.una
+}

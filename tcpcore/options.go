@@ -1,0 +1,118 @@
+package tcpcore
+
+import (
+	"time"
+
+	"example.com/culvert/tcpcore/segment"
+)
+
+// timestampsLen is what the timestamps option adds to a header, with its padding.
+const timestampsLen = 12
+
+// tsState is the timestamps option (RFC 7323 sections 3 to 5).
+type tsState struct {
+	on       bool
+	valid    bool   // recent may be compared with
+	recent   uint32 // TS.Recent
+	recentAt Time
+}
+
+// tsClock is the timestamp clock: a tick per millisecond (RFC 7323 section 5.4), from
+// an offset of the connection's own.
+func (e *Engine) tsClock(now Time) uint32 {
+	return e.p.TimestampOffset + uint32(now/Time(time.Millisecond))
+}
+
+// record sets TS.Recent, which never goes back.
+func (t *tsState) record(now Time, val uint32) {
+	if !t.valid || int32(val-t.recent) >= 0 {
+		t.recent, t.recentAt, t.valid = val, now, true
+	}
+}
+
+// pawsIdle is how long TS.Recent is good for (RFC 7323 section 5.5: 24 days).
+const pawsIdle = Time(24 * 24 * time.Hour)
+
+// pawsReject is RFC 7323 section 5.3 (R1): a segment with an old timestamp is an old
+// duplicate. A segment without the option is let through: dropping it, which the RFC
+// prefers, ends connections through middleboxes that strip options.
+func (e *Engine) pawsReject(now Time, s *segment.Segment) bool {
+	if !e.ts.on || !s.Options.HasTimestamps || s.Flags.Has(segment.RST) {
+		return false
+	}
+	if now-e.ts.recentAt > pawsIdle {
+		e.ts.valid = false // the next one counts, whatever it is
+	}
+	if !e.ts.valid || int32(s.Options.TSVal-e.ts.recent) >= 0 {
+		return false
+	}
+	e.count.PAWSDrops++
+	if s.Len() == 0 {
+		e.challenge(now)
+	} else {
+		e.ack.now = true
+	}
+	return true
+}
+
+// defaultMSS is the send MSS when the peer announces none (RFC 9293 MUST-15).
+func defaultMSS(ipv6 bool) int {
+	if ipv6 {
+		return 1220
+	}
+	return 536
+}
+
+// minSendMSS is the least data we put into a full segment, whatever the peer
+// announces: below, headers would be most of the traffic.
+const minSendMSS = 32
+
+// setMSS derives Eff.snd.MSS (RFC 9293 section 3.7.1, MUST-16): of the options only
+// timestamps go with data.
+func (e *Engine) setMSS() {
+	mss := min(e.snd.peerMSS, e.receiveMSS())
+	if e.ts.on {
+		mss -= timestampsLen
+	}
+	e.snd.mss = max(mss, minSendMSS)
+}
+
+// receiveMSS is the MSS that we announce (MUST-67).
+func (e *Engine) receiveMSS() int {
+	mss := max(e.p.MMS-segment.FixedHeaderLen, MinMSS)
+	if e.cfg.MSS > 0 {
+		mss = min(mss, e.cfg.MSS)
+	}
+	return min(mss, MaxMSS)
+}
+
+// scaleFor is the largest receive buffer that every connection can be given later.
+const scaleFor = 8 << 20
+
+// offeredShift is our window scale shift: enough for the buffer (RFC 7323 section 2.3).
+func (e *Engine) offeredShift() uint8 {
+	shift := uint8(0)
+	for shift < 14 && 0xffff<<shift < min(max(e.cfg.ReceiveBuffer, scaleFor), maxWindow) {
+		shift++
+	}
+	return shift
+}
+
+// synOptions are the options of our SYN, or of our SYN-ACK, which answers only what
+// was offered.
+func (e *Engine) synOptions(now Time) segment.Options {
+	first := e.state == SynSent
+	o := segment.Options{
+		MSS:            uint16(e.receiveMSS()),
+		SACKPermitted:  e.sack || first && !e.cfg.NoSACK,
+		HasTimestamps:  e.ts.on || first && !e.cfg.NoTimestamps,
+		HasWindowScale: e.scaled || first && !e.cfg.NoWindowScale,
+	}
+	if o.HasTimestamps {
+		o.TSVal, o.TSEcr = e.tsClock(now), e.ts.recent
+	}
+	if o.HasWindowScale {
+		o.WindowScale = e.offeredShift()
+	}
+	return o
+}

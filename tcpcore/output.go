@@ -1,0 +1,404 @@
+package tcpcore
+
+import (
+	"math"
+
+	"example.com/culvert/tcpcore/segment"
+)
+
+// Output fills t with what is to be sent next and reports whether there was anything.
+// It is called until it reports false, after Input, Advance and the user's calls.
+func (e *Engine) Output(now Time, t *Train) bool {
+	t.Buf, t.SegmentSize, t.TrafficClass = t.Buf[:0], 0, e.cfg.TrafficClass
+	if e.reply.due {
+		e.sendReply(now, t)
+		return true
+	}
+	if e.state == Closed || e.state == Listen {
+		return false
+	}
+	if e.retransmit(now, t) || e.sendNew(now, t) || e.sendProbe(now, t) {
+		return true
+	}
+	return e.sendACK(now, t)
+}
+
+// segment makes the reset.
+func (r *reply) segment() segment.Segment {
+	return segment.Segment{SrcPort: r.srcPort, DstPort: r.dstPort, Seq: r.seq, Ack: r.ack, Flags: r.flags}
+}
+
+func (e *Engine) sendReply(now Time, t *Train) {
+	s := e.reply.segment()
+	if e.ts.on && e.reply.dstPort == e.remote {
+		e.timestamp(now, &s) // "SHOULD be sent in an <RST> segment" (RFC 7323 section 3.2)
+	}
+	e.reply = reply{}
+	e.emit(t, &s)
+}
+
+// emit appends a single segment to an empty train.
+func (e *Engine) emit(t *Train, s *segment.Segment) {
+	t.Buf = s.Append(t.Buf)
+	t.SegmentSize = len(t.Buf)
+	e.count.SegmentsSent++
+}
+
+// header begins a segment with everything that depends on the receive side alone.
+func (e *Engine) header(now Time, seq segment.Seq, flags segment.Flags) segment.Segment {
+	s := segment.Segment{SrcPort: e.p.LocalPort, DstPort: e.remote, Seq: seq, Flags: flags}
+	if flags.Has(segment.ACK) {
+		s.Ack = e.rcv.nxt
+		s.Window = e.offer()
+	}
+	if e.ts.on {
+		e.timestamp(now, &s) // "in every non-<RST> segment" (RFC 7323 section 3.2)
+	}
+	return s
+}
+
+func (e *Engine) timestamp(now Time, s *segment.Segment) {
+	s.Options.HasTimestamps = true
+	s.Options.TSVal, s.Options.TSEcr = e.tsClock(now), e.ts.recent
+}
+
+// acknowledged notes that a segment with our ACK goes out.
+func (e *Engine) acknowledged() {
+	e.rcv.lastAck = e.rcv.nxt
+	e.ack.pending = 0
+	e.timer.stop(tDelayedACK)
+	// SACK blocks travel on pure ACKs, so that the segments of a train stay equal:
+	// what is owed to a hole is still owed.
+	if !e.sack || e.rcv.q.empty() && e.rcv.q.dup.Left == e.rcv.q.dup.Right {
+		e.ack.now = false
+	}
+}
+
+// offer returns the window field, and moves the offered right edge. It moves only by
+// amounts that are worth it (receiver's silly window avoidance, section 3.8.6.2.2, MUST-39),
+// and never left (SHLD-14).
+func (e *Engine) offer() uint16 {
+	r := &e.rcv
+	free := max(0, e.cfg.ReceiveBuffer-r.buf.len())
+	wnd := r.edge.Sub(r.nxt)
+	shift := r.shift
+	if free-wnd >= min(e.cfg.ReceiveBuffer/2, e.rmss()) {
+		wnd = max(wnd, free&^(1<<shift-1))
+	} else if up := (wnd + 1<<shift - 1) &^ (1<<shift - 1); up <= free+1<<shift {
+		// Rounded up, since down would take back what was offered.
+		wnd = up
+	}
+	field := min(max(wnd, 0)>>shift, 0xffff)
+	r.edge = r.edge.Max(r.nxt.Add(field << shift))
+	return uint16(field)
+}
+
+// synWindow is the window that our SYN offers, which is never scaled.
+func (e *Engine) synWindow() int { return min(e.cfg.ReceiveBuffer, 0xffff) }
+
+// windowUpdateDue reports whether the room that Read made is worth an ACK of its own:
+// a segment or two, and a peer that may be near the end of what it was offered.
+func (e *Engine) windowUpdateDue() bool {
+	free := e.cfg.ReceiveBuffer - e.rcv.buf.len()
+	wnd := e.rcv.edge.Sub(e.rcv.nxt)
+	if e.rcv.shift == 0 && wnd >= 0xffff {
+		return false
+	}
+	mss := e.rmss()
+	return free-wnd >= min(e.cfg.ReceiveBuffer/2, 2*mss) && (free >= 2*wnd || wnd < 2*mss)
+}
+
+// sendACK sends a pure ACK, or a keep-alive probe.
+func (e *Engine) sendACK(now Time, t *Train) bool {
+	seq := e.snd.nxt
+	switch {
+	case e.state == SynSent:
+		return false
+	case e.wanted.keepAlive:
+		// Below the window and without data (SHLD-12): it must be answered.
+		e.wanted.keepAlive = false
+		e.count.KeepAliveProbes++
+		seq = seq.Add(-1)
+	case !e.ack.now:
+		return false
+	}
+	s := e.header(now, seq, segment.ACK)
+	if e.sack {
+		room := segment.MaxSACK
+		if e.ts.on {
+			room-- // 40 octets less 12
+		}
+		e.rcv.q.blocks(&s.Options, room)
+	}
+	e.acknowledged()
+	e.ack.now = false
+	if !e.sack && e.ack.dups > 1 {
+		e.ack.dups--
+		e.ack.now = true
+	} else {
+		e.ack.dups = 0
+	}
+	e.emit(t, &s)
+	return true
+}
+
+// A trainer builds a train of data segments: one header, of which the sequence number
+// and the flags change.
+type trainer struct {
+	e   *Engine
+	t   *Train
+	hdr segment.Segment
+	n   int // header length
+}
+
+// fits reports whether a segment with size octets can join the train.
+func (b *trainer) fits(size int) bool {
+	if len(b.t.Buf) == 0 {
+		return true
+	}
+	whole := len(b.t.Buf)%b.t.SegmentSize == 0 // none was shorter
+	return whole && b.n+size <= b.t.SegmentSize && b.hdr.Flags&segment.URG == 0 &&
+		len(b.t.Buf)+b.n+size <= MaxTrainBytes && len(b.t.Buf)/b.t.SegmentSize < MaxTrainSegments
+}
+
+// add appends a segment with size octets of the send buffer from seq on.
+func (b *trainer) add(seq segment.Seq, size int, flags segment.Flags) {
+	e, t := b.e, b.t
+	if size > 0 && seq.Add(size) == e.sndEnd() {
+		flags |= segment.PSH // no more is buffered (MUST-61, SHLD-27)
+	}
+	start := len(t.Buf)
+	if start == 0 {
+		b.hdr.Seq = seq
+		if e.snd.urgent && seq.Less(e.snd.up) {
+			b.hdr.Flags |= segment.URG
+			b.hdr.Urgent = uint16(min(e.snd.up.Sub(seq), 0xffff))
+		}
+		t.Buf = b.hdr.Append(t.Buf)
+		b.n = len(t.Buf)
+		t.SegmentSize = b.n + size
+		if need := min(MaxTrainBytes, MaxTrainSegments*t.SegmentSize); cap(t.Buf) < t.SegmentSize {
+			t.Buf = append(make([]byte, 0, need), t.Buf...)
+		}
+	} else {
+		t.Buf = append(t.Buf, t.Buf[:b.n]...)
+		segment.PutSeq(t.Buf[start:], seq)
+	}
+	segment.PutFlags(t.Buf[start:], b.hdr.Flags|flags)
+	if size > 0 {
+		end := len(t.Buf)
+		t.Buf = grown(t.Buf, size)
+		e.snd.buf.peek(seq.Sub(e.sndData()), t.Buf[end:])
+	}
+	e.count.SegmentsSent++
+	e.count.BytesSent += uint64(size)
+}
+
+// grown returns b longer by n bytes of whatever content.
+func grown(b []byte, n int) []byte {
+	if len(b)+n <= cap(b) {
+		return b[:len(b)+n]
+	}
+	return append(b, make([]byte, n)...)
+}
+
+// retransmit sends lost segments again, as far as the congestion window allows and
+// within the peer's window, even if that shrank (SHLD-16).
+func (e *Engine) retransmit(now Time, t *Train) bool {
+	i := e.sent.nextLost()
+	if i < 0 {
+		return false
+	}
+	if e.sent.at(i).flags&recSYN != 0 {
+		e.sendSYN(now, t, i)
+		return true
+	}
+	b := trainer{e: e, t: t}
+	for ; i >= 0; i = e.sent.nextLost() {
+		r := e.sent.at(i)
+		size := int(r.size)
+		if r.flags&recFIN != 0 {
+			size--
+		}
+		room := e.snd.una.Add(e.snd.wnd).Sub(r.seq)
+		if p := e.pipe(); room <= 0 || p > 0 && p+min(size, e.snd.mss) > e.window() {
+			break
+		}
+		if n := min(e.snd.mss, room); size > n {
+			e.sent.split(i, n)
+			r, size = e.sent.at(i), n
+		}
+		if !b.fits(size) {
+			break
+		}
+		if len(t.Buf) == 0 {
+			b.hdr = e.header(now, r.seq, segment.ACK)
+		}
+		flags := segment.Flags(0)
+		if r.flags&recFIN != 0 {
+			flags = segment.FIN
+		}
+		b.add(r.seq, size, flags)
+		e.resent(now, i)
+		e.count.BytesRetransmitted += uint64(size)
+	}
+	if len(t.Buf) == 0 {
+		return false
+	}
+	e.sentSomething(now)
+	return true
+}
+
+// resent notes that record i goes out again.
+func (e *Engine) resent(now Time, i int) {
+	r := e.sent.at(i)
+	r.sentAt = now
+	if r.times < math.MaxUint8 {
+		r.times++
+	}
+	e.sent.mark(i, inFlight)
+	e.count.Retransmits++
+}
+
+// sentSomething does what every segment that takes sequence space asks for.
+func (e *Engine) sentSomething(now Time) {
+	e.snd.max = e.snd.max.Max(e.snd.nxt)
+	e.snd.lastSent = now
+	if e.state != SynSent {
+		e.acknowledged()
+	}
+	// RFC 6298 (5.1): "if the timer is not running, start it".
+	if e.sent.len() > 0 && !(e.snd.synAcked && e.snd.wnd == 0) {
+		e.timer.arm(tRetransmit, now.Add(e.rtt.timeout(&e.cfg)))
+	}
+}
+
+// sendSYN sends our SYN, or SYN-ACK: the first time if i is negative, else record i again.
+func (e *Engine) sendSYN(now Time, t *Train, i int) {
+	flags := segment.SYN
+	if e.state != SynSent {
+		flags |= segment.ACK
+	}
+	s := segment.Segment{SrcPort: e.p.LocalPort, DstPort: e.remote, Seq: e.snd.iss, Flags: flags,
+		Window: uint16(e.synWindow()), Options: e.synOptions(now)}
+	if flags.Has(segment.ACK) {
+		s.Ack = e.rcv.nxt
+	}
+	e.emit(t, &s)
+	if i < 0 {
+		e.snd.nxt = e.snd.iss.Add(1)
+		e.sent.push(record{seq: e.snd.iss, size: 1, sentAt: now, times: 1, flags: recSYN})
+	} else {
+		e.resent(now, i)
+	}
+	e.sentSomething(now)
+}
+
+// sendNew sends what was written and not yet sent, and the FIN behind it.
+func (e *Engine) sendNew(now Time, t *Train) bool {
+	s := &e.snd
+	if !s.synAcked && s.nxt == s.iss {
+		e.sendSYN(now, t, -1)
+		return true
+	}
+	end := e.sndEnd()
+	if !e.hasNew(end) {
+		s.limited = false
+		return false
+	}
+	b := trainer{e: e, t: t}
+	for e.hasNew(end) {
+		size, fin, ok := e.nextSize(end)
+		if !ok || !b.fits(size) {
+			break
+		}
+		if len(t.Buf) == 0 {
+			b.hdr = e.header(now, s.nxt, segment.ACK)
+		}
+		r := record{seq: s.nxt, size: uint32(size), sentAt: now, times: 1}
+		flags := segment.Flags(0)
+		if fin {
+			flags = segment.FIN
+			r.flags = recFIN
+			r.size++
+		}
+		b.add(s.nxt, size, flags)
+		s.nxt = s.nxt.Add(int(r.size))
+		e.sent.push(r)
+	}
+	if len(t.Buf) > 0 {
+		e.wanted.override = false
+		e.timer.stop(tPersist)
+		e.sentSomething(now)
+		return true
+	}
+	e.waitForWindow(now)
+	return false
+}
+
+// hasNew reports whether data or the FIN has not been sent once.
+func (e *Engine) hasNew(end segment.Seq) bool {
+	return e.snd.nxt.Less(end) || e.snd.fin && e.snd.nxt == end
+}
+
+// nextSize decides whether a segment may be sent now and how much data it has: as much
+// as the windows allow, in full segments where possible (SHLD-28), with the Nagle algorithm
+// (section 3.7.4) and the sender's silly window avoidance (section 3.8.6.2.1).
+func (e *Engine) nextSize(end segment.Seq) (size int, fin, ok bool) {
+	s := &e.snd
+	d := end.Sub(s.nxt)               // D: queued but not sent
+	u := s.una.Add(s.wnd).Sub(s.nxt)  // U: usable window; negative if it shrank (MUST-34)
+	size = min(d, s.mss, max(u, 0))   // what a segment could carry
+	fin = s.fin && size == d && u > d // the FIN takes an octet of the window
+	if size == 0 && !fin {
+		return 0, false, false
+	}
+	if p := e.pipe(); p > 0 && p+size > e.window() {
+		s.limited = true
+		return 0, false, false
+	}
+	idle := s.una == s.nxt || e.cfg.NoDelay || s.fin || s.urgent
+	switch {
+	case size == s.mss: // (1) a full segment
+	case idle && d <= u: // (2) all there is
+	case idle && 2*size >= s.maxWnd: // (3) half of the largest window
+	case e.wanted.override: // (4)
+	default:
+		return 0, false, false
+	}
+	return size, fin, true
+}
+
+// waitForWindow sees to it that the peer's window is asked for when nothing that is
+// outstanding will bring news of it (MUST-36).
+func (e *Engine) waitForWindow(now Time) {
+	switch {
+	case !e.snd.synAcked:
+	case e.snd.wnd == 0:
+		e.armPersist(now)
+	case e.sent.len() == 0:
+		e.armOverride(now)
+	}
+}
+
+// sendProbe sends a zero-window probe: the octet at SND.UNA, or the FIN. It does not
+// advance SND.NXT, so that our ACKs stay acceptable to a peer whose window is closed.
+func (e *Engine) sendProbe(now Time, t *Train) bool {
+	if !e.wanted.probe {
+		return false
+	}
+	e.wanted.probe = false
+	if e.snd.wnd > 0 || !e.unfinished() {
+		return false
+	}
+	b := trainer{e: e, t: t, hdr: e.header(now, e.snd.una, segment.ACK)}
+	if e.snd.buf.len() > 0 {
+		b.add(e.snd.una, 1, 0)
+	} else {
+		b.add(e.snd.una, 0, segment.FIN)
+	}
+	e.snd.max = e.snd.max.Max(e.snd.una.Add(1))
+	e.count.ZeroWindowProbes++
+	e.acknowledged()
+	return true
+}

@@ -1,0 +1,146 @@
+package tcpcore
+
+import "example.com/culvert/tcpcore/segment"
+
+// ackState is what is owed to the peer.
+type ackState struct {
+	now     bool // an ACK is due at once
+	pending int  // bytes received since the last ACK
+	// dups is how many duplicate ACKs a peer without SACK is to see, who counts
+	// them (RFC 5681 section 4.2); with SACK one tells all.
+	dups int
+}
+
+// maxDups bounds the duplicate ACKs owed: three make a fast retransmit, more of them
+// let the peer's window turn; a train has room for them.
+const maxDups = MaxTrainSegments
+
+// processText is the seventh and eighth step of segment arrival: data into the
+// receive buffer, what is out of order beyond its end (SHLD-31), then the FIN.
+func (e *Engine) processText(now Time, s *segment.Segment) {
+	if !e.state.canReceive() && e.state != SynReceived {
+		return // "Ignore the segment text." All of the stream has arrived.
+	}
+	data, seq, fin := s.Payload, s.Seq, s.Flags.Has(segment.FIN)
+	if n := e.rcv.nxt.Sub(seq); n > 0 {
+		// "If a segment's contents straddle the boundary between old and new, only
+		// the new parts are processed."
+		n = min(n, len(data))
+		e.rcv.q.duplicate(seq, seq.Add(n))
+		data, seq = data[n:], seq.Add(n)
+		e.ack.now = true
+	}
+	limit := e.rcv.edge
+	if e.rcv.hasFIN {
+		limit = limit.Min(e.rcv.fin)
+	}
+	if n := limit.Sub(seq); n < len(data) {
+		data, fin = data[:max(n, 0)], false
+		e.ack.now = true
+	}
+	if fin && !e.rcv.hasFIN && e.rcv.edge.Sub(seq.Add(len(data))) > 0 {
+		if end := seq.Add(len(data)); e.finPlausible(end) {
+			e.rcv.fin, e.rcv.hasFIN = end, true
+			if end != e.rcv.nxt.Add(len(data)) {
+				e.ack.now = true
+			}
+		}
+	}
+	if len(data) > 0 {
+		if e.orphan {
+			// SHLD-3: nobody will read this, and the peer shall know.
+			e.Abort(now)
+			return
+		}
+		e.receive(now, seq, data)
+	}
+	e.checkFIN(now)
+}
+
+// finPlausible reports whether a FIN at seq agrees with the data that is held: it
+// cannot lie before octets that exist.
+func (e *Engine) finPlausible(seq segment.Seq) bool {
+	if q := e.rcv.q.ranges; len(q) > 0 {
+		return q[len(q)-1].right.LessEq(seq)
+	}
+	return true
+}
+
+// receive stores data, which lies within the window and begins at or beyond RCV.NXT.
+func (e *Engine) receive(now Time, seq segment.Seq, data []byte) {
+	e.count.BytesReceived += uint64(len(data))
+	e.rcv.mss = max(e.rcv.mss, len(data))
+	r := &e.rcv
+	off := r.buf.len() + seq.Sub(r.nxt)
+	if seq == r.nxt && r.q.empty() {
+		r.buf.append(data)
+		r.nxt = r.nxt.Add(len(data))
+		e.delivered(now, len(data))
+		return
+	}
+	held := r.buf.len()
+	if !r.q.empty() {
+		held += r.q.ranges[len(r.q.ranges)-1].right.Sub(r.nxt)
+	}
+	r.buf.reserve(off+len(data), held)
+	ok := r.q.add(seq, seq.Add(len(data)), func(left, right segment.Seq) {
+		i := left.Sub(seq)
+		r.buf.place(off+i, data[i:right.Sub(seq)])
+	})
+	// RFC 5681 section 4.2: at once, both for a segment beyond a hole and for one
+	// that fills it.
+	e.ack.now = true
+	if ok && seq != r.nxt {
+		e.count.OutOfOrderSegments++
+		e.ack.dups = min(e.ack.dups+1, maxDups)
+		return
+	}
+	nxt := r.q.advance(r.nxt)
+	n := nxt.Sub(r.nxt)
+	r.buf.extend(n)
+	r.nxt = nxt
+	e.delivered(now, n)
+}
+
+// delivered takes note of n bytes that became readable, and decides when to
+// acknowledge them (RFC 9293 section 3.8.6.3).
+func (e *Engine) delivered(now Time, n int) {
+	if n == 0 {
+		return
+	}
+	e.ack.dups = 0
+	if e.rcv.discard {
+		e.rcv.buf.drop(e.rcv.buf.len())
+	} else {
+		e.events |= EvReadable
+	}
+	e.ack.pending += n
+	// "at least every second full-sized segment or 2*RMSS bytes of new data" (SHLD-19)
+	if e.ack.pending >= 2*e.rmss() || e.cfg.DelayedACK < 0 {
+		e.ack.now = true
+		return
+	}
+	e.timer.arm(tDelayedACK, now.Add(e.cfg.DelayedACK))
+}
+
+// rmss is the size of a full segment of the peer: the largest seen, but not less than
+// every path carries, so that small messages do not look full.
+func (e *Engine) rmss() int { return max(e.rcv.mss, min(defaultMSS(false), e.receiveMSS())) }
+
+// checkFIN is the eighth step, taken when all before the FIN has arrived.
+func (e *Engine) checkFIN(now Time) {
+	if !e.rcv.hasFIN || e.rcv.fin != e.rcv.nxt || e.state < Established {
+		return
+	}
+	e.rcv.nxt = e.rcv.nxt.Add(1)
+	e.events |= EvReadable
+	e.ack.now = true
+	switch e.state {
+	case Established:
+		e.setState(now, CloseWait)
+	case FinWait1:
+		e.setState(now, Closing)
+	case FinWait2:
+		e.setState(now, TimeWait)
+	}
+}

@@ -1,0 +1,54 @@
+package tcpcore
+
+// timerID names one of the engine's timers.
+type timerID uint8
+
+const (
+	tRetransmit timerID = iota // RFC 6298 section 5
+	tPersist                   // zero-window probes and the override of sender SWS avoidance
+	tDelayedACK
+	tKeepAlive
+	tUser     // user timeout
+	tOrphan   // Config.OrphanTimeout
+	tTimeWait // 2 MSL
+	tTrim     // gives unused buffers back
+	numTimers
+)
+
+// timers holds the time at which each timer fires, Never if it is off.
+type timers [numTimers]Time
+
+func (t *timers) init() {
+	for i := range t {
+		t[i] = Never
+	}
+}
+
+func (t *timers) set(id timerID, at Time) { t[id] = at }
+func (t *timers) stop(id timerID)         { t[id] = Never }
+func (t *timers) on(id timerID) bool      { return t[id] != Never }
+
+// arm sets the timer unless it is running.
+func (t *timers) arm(id timerID, at Time) {
+	if t[id] == Never {
+		t[id] = at
+	}
+}
+
+// expired turns the timer off and returns true if it is due.
+func (t *timers) expired(id timerID, now Time) bool {
+	if t[id] > now {
+		return false
+	}
+	t[id] = Never
+	return true
+}
+
+// next returns the earliest.
+func (t *timers) next() Time {
+	at := Never
+	for _, v := range t {
+		at = min(at, v)
+	}
+	return at
+}

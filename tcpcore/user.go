@@ -1,0 +1,326 @@
+package tcpcore
+
+import (
+	"io"
+	"time"
+
+	"example.com/culvert/tcpcore/segment"
+)
+
+// OpenActive is OPEN (RFC 9293 section 3.10.1) with an active request: a SYN is due. On a
+// connection in LISTEN it changes it from passive to active. It returns ErrExists
+// in any other state but CLOSED.
+func (e *Engine) OpenActive(now Time, p Params) error {
+	if e.state != Closed && e.state != Listen || e.err != nil {
+		return ErrExists
+	}
+	e.open(p)
+	e.passive = false
+	e.chooseISS(now)
+	e.setState(now, SynSent)
+	e.touchUserTimeout(now)
+	return nil
+}
+
+// OpenPassive is OPEN with a passive request: the state becomes LISTEN. The first
+// SYN fills in RemotePort.
+func (e *Engine) OpenPassive(now Time, p Params) error {
+	if e.state != Closed || e.err != nil {
+		return ErrExists
+	}
+	e.open(p)
+	e.passive = true
+	e.setState(now, Listen)
+	return nil
+}
+
+func (e *Engine) open(p Params) {
+	e.p, e.remote = p, p.RemotePort
+	e.rtt.init(&e.cfg)
+	e.snd.peerMSS = defaultMSS(p.IPv6)
+	e.setMSS()
+}
+
+// chooseISS selects the initial send sequence number: ISN = M + F(...), where M is a
+// clock of 4 microseconds (RFC 9293 section 3.4.1, MUST-8, SHLD-1).
+func (e *Engine) chooseISS(now Time) {
+	e.snd.iss = segment.Seq(e.p.ISN + uint32(now/Time(4*time.Microsecond)))
+	e.snd.una, e.snd.nxt, e.snd.max = e.snd.iss, e.snd.iss, e.snd.iss
+}
+
+// Write is SEND (section 3.10.2): it takes over as much of p as the send buffer has
+// room for, and owns those bytes until they are acknowledged. It returns
+// ErrWouldBlock if there is no room, and before the connection is established.
+func (e *Engine) Write(now Time, p []byte) (int, error) {
+	if err := e.writeErr(); err != nil {
+		return 0, err
+	}
+	room := e.cfg.SendBuffer - e.snd.buf.len()
+	if e.state == SynSent || e.state == SynReceived || room <= 0 {
+		e.snd.refused = true
+		return 0, ErrWouldBlock
+	}
+	if len(p) > room {
+		p = p[:room]
+		e.snd.refused = true
+	}
+	if e.snd.buf.len() == 0 {
+		e.restartIdle(now)
+	}
+	e.snd.buf.append(p)
+	e.touchUserTimeout(now)
+	return len(p), nil
+}
+
+// restartIdle lets congestion control forget a window that has not been tried for
+// an RTO (RFC 5681 section 4.1).
+func (e *Engine) restartIdle(now Time) {
+	if e.ctl != nil && e.sent.len() == 0 && now.Sub(e.snd.lastSent) >= e.rtt.rto {
+		e.ctl.OnIdle(time.Duration(now))
+	}
+}
+
+// writeErr tells why the state does not allow SEND.
+func (e *Engine) writeErr() error {
+	switch {
+	case e.state == Closed && e.err != nil:
+		return e.err
+	case e.state == Closed && !e.snd.fin, e.state == Listen:
+		return ErrNotOpen
+	case e.snd.fin || e.state == Closed:
+		return ErrClosing
+	}
+	return nil
+}
+
+// WriteUrgent is SEND with the urgent flag: the urgent pointer designates the octet
+// behind the last one taken from p (RFC 9293 MUST-62). New programs should not use it
+// (SHLD-13).
+func (e *Engine) WriteUrgent(now Time, p []byte) (int, error) {
+	n, err := e.Write(now, p)
+	if n > 0 {
+		e.snd.up, e.snd.urgent = e.sndEnd(), true
+	}
+	return n, err
+}
+
+// Read is RECEIVE (section 3.10.3). It returns io.EOF after the peer's FIN and after
+// CloseRead, ErrWouldBlock while there is nothing.
+func (e *Engine) Read(now Time, p []byte) (int, error) {
+	n := min(len(p), e.rcv.buf.len())
+	switch {
+	case e.rcv.discard:
+		return 0, io.EOF
+	case n == 0 && len(p) > 0:
+		return 0, e.readErr()
+	case e.state == SynReceived || e.state == SynSent:
+		return 0, ErrWouldBlock // what came with the SYN waits until ESTABLISHED
+	}
+	e.rcv.buf.peek(0, p[:n])
+	e.consume(now, n)
+	return n, nil
+}
+
+// readErr tells what there is instead of data.
+func (e *Engine) readErr() error {
+	switch {
+	case e.finReceived():
+		return io.EOF
+	case e.state == Closed && e.err != nil:
+		return e.err
+	case e.state == Closed && e.snd.fin:
+		return ErrClosing
+	case e.state == Closed || e.state == Listen:
+		return ErrNotOpen
+	}
+	return ErrWouldBlock
+}
+
+// consume takes n bytes out of the receive buffer, and tells the peer of the room
+// when that is worth a segment.
+func (e *Engine) consume(now Time, n int) {
+	e.rcv.buf.drop(n)
+	e.count.BytesDelivered += uint64(n)
+	if e.rcv.urgent && e.rcv.up.LessEq(e.rcv.nxt.Add(-e.rcv.buf.len())) {
+		e.rcv.urgent = false
+	}
+	if e.state.canReceive() && !e.rcv.hasFIN && e.windowUpdateDue() {
+		e.ack.now = true
+	}
+	e.trimLater(now)
+}
+
+// finReceived reports whether the peer's FIN has been processed.
+func (e *Engine) finReceived() bool { return e.rcv.hasFIN && e.rcv.fin.Less(e.rcv.nxt) }
+
+// CloseRead discards what has arrived and what will. The peer is not told.
+func (e *Engine) CloseRead(now Time) {
+	e.rcv.discard = true
+	e.consume(now, e.rcv.buf.len())
+	e.events |= EvReadable
+}
+
+// CloseWrite is CLOSE (section 3.10.4) as RFC 9293 means it: a FIN follows what was
+// written, and reading goes on.
+func (e *Engine) CloseWrite(now Time) error {
+	switch e.state {
+	case Closed:
+		if e.err != nil {
+			return e.err
+		}
+		return ErrNotOpen
+	case Listen, SynSent:
+		e.closeWith(now, ErrClosing)
+		return nil
+	case SynReceived, Established, CloseWait:
+		e.snd.fin = true // and takes its turn behind the data
+		e.events |= EvWritable
+		if e.state == CloseWait {
+			e.setState(now, LastAck)
+		} else {
+			e.setState(now, FinWait1)
+		}
+		e.touchUserTimeout(now)
+		return nil
+	}
+	return ErrClosing
+}
+
+// Close is CLOSE by a user who will not read any more (the half-duplex close of
+// section 3.6.1, MAY-1). Unread data, and data that arrives later, make it an abort,
+// so that the peer knows of the loss (SHLD-3).
+func (e *Engine) Close(now Time) error {
+	if e.orphan {
+		return ErrClosing
+	}
+	e.orphan = true
+	unread := e.rcv.buf.len() > 0 || !e.rcv.q.empty()
+	switch {
+	case e.state == Closed || e.state == TimeWait:
+		return nil
+	case unread && !e.rcv.discard && e.state >= Established:
+		e.Abort(now)
+		return nil
+	}
+	e.armOrphan(now)
+	if err := e.CloseWrite(now); err != ErrClosing {
+		return err
+	}
+	return nil // the write side was closed before
+}
+
+// Abort is ABORT (section 3.10.5): queues are flushed, a reset is due where the peer
+// may believe in the connection, and the state is CLOSED.
+func (e *Engine) Abort(now Time) {
+	switch e.state {
+	case Closed:
+		return
+	case SynReceived, Established, FinWait1, FinWait2, CloseWait:
+		e.resetPeer()
+	case Closing, LastAck:
+		// The RFC sends nothing here; but the peer that has not acknowledged our
+		// FIN may lack data before it too, and must not take silence for an end.
+		if e.snd.una.Less(e.snd.nxt) {
+			e.resetPeer()
+		}
+	}
+	e.rcv.buf.release()
+	e.closeWith(now, ErrAborted)
+}
+
+// resetPeer makes <SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK> due.
+func (e *Engine) resetPeer() {
+	e.reply = reply{due: true, srcPort: e.p.LocalPort, dstPort: e.remote,
+		seq: e.snd.nxt, ack: e.rcv.nxt, flags: segment.RST | segment.ACK}
+}
+
+// SetNoDelay switches the Nagle algorithm off (RFC 9293 MUST-17).
+func (e *Engine) SetNoDelay(on bool) { e.cfg.NoDelay = on }
+
+// SetKeepAlive switches keep-alive (MUST-24) and sets its times; a zero time or
+// count is the default, a negative one leaves it as it is.
+func (e *Engine) SetKeepAlive(now Time, on bool, idle, interval time.Duration, count int) {
+	set := func(v *time.Duration, d time.Duration) {
+		if d >= 0 {
+			*v = d
+		}
+	}
+	set(&e.cfg.KeepAliveIdle, idle)
+	set(&e.cfg.KeepAliveInterval, interval)
+	if count >= 0 {
+		e.cfg.KeepAliveCount = count
+	}
+	e.cfg.KeepAlive = on
+	e.cfg.fill()
+	e.armKeepAlive(now)
+}
+
+// SetUserTimeout changes Config.UserTimeout; 0 is none.
+func (e *Engine) SetUserTimeout(now Time, d time.Duration) {
+	e.cfg.UserTimeout = d
+	e.timer.stop(tUser)
+	e.touchUserTimeout(now)
+}
+
+// SetBuffers changes Config.SendBuffer and Config.ReceiveBuffer; 0 leaves one as it
+// is. A smaller receive buffer never takes back what was offered (RFC 9293 SHLD-14).
+func (e *Engine) SetBuffers(send, receive int) {
+	if send > 0 {
+		e.cfg.SendBuffer = send
+		if e.snd.refused && e.snd.buf.len() < send {
+			e.events |= EvWritable
+		}
+	}
+	if receive > 0 {
+		e.cfg.ReceiveBuffer = receive
+	}
+}
+
+// SetTrafficClass changes Config.TrafficClass (RFC 9293 SHLD-21).
+func (e *Engine) SetTrafficClass(tc uint8) { e.cfg.TrafficClass = tc &^ 3 }
+
+// SetMMS tells that the carrier's largest segment changed. Segments that were sent
+// and are larger will be cut when they are sent again.
+func (e *Engine) SetMMS(now Time, mms int) {
+	e.p.MMS = mms
+	e.setMSS()
+	if e.ctl != nil {
+		e.ctl.OnMSS(e.snd.mss)
+	}
+	// What was too large for the path did not arrive: send it again in pieces that fit.
+	for i := range e.sent.len() {
+		if r := e.sent.at(i); r.state == inFlight && int(r.size) > e.snd.mss+1 {
+			e.sent.mark(i, lost)
+		}
+	}
+}
+
+// SoftError tells of a network error that does not end the connection (section
+// 3.9.2.2, MUST-56).
+func (e *Engine) SoftError(now Time, err error) {
+	if e.state == Closed {
+		return
+	}
+	e.count.SoftErrors++
+	e.count.LastSoftError = err
+	e.events |= EvSoftError
+}
+
+// HardError tells of one that says the peer cannot be reached (unreachable protocol
+// or port). It refuses a connection that is not yet synchronized (SHLD-26); later it
+// is soft, since it may be forged or pass (RFC 5461 section 4.1).
+func (e *Engine) HardError(now Time, err error) {
+	switch e.state {
+	case SynSent:
+		e.count.LastSoftError = err
+		e.closeWith(now, ErrRefused)
+	case SynReceived:
+		if !e.passive {
+			e.closeWith(now, ErrRefused)
+			return
+		}
+		fallthrough
+	default:
+		e.SoftError(now, err)
+	}
+}
