@@ -1,0 +1,86 @@
+package udpcarrier
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"syscall"
+
+	"example.com/culvert/carrier"
+	"golang.org/x/sys/unix"
+)
+
+// Bounds of what is taken from the error queue at once; more waits for the next call.
+const (
+	maxReports = 16
+	// maxQuote is enough of a segment to know it by: a TCP header with options.
+	maxQuote = 128
+)
+
+// reports takes ICMP errors from the socket's error queue (IP_RECVERR of ip(7)); nil
+// if it holds none about a peer.
+func (l *batchLink) reports() *carrier.Batch {
+	var b carrier.Batch
+	l.raw.Control(func(fd uintptr) {
+		var oob [512]byte
+		for range maxReports {
+			quote := make([]byte, maxQuote)
+			n, oobn, _, from, err := unix.Recvmsg(int(fd), quote, oob[:], unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
+			if err != nil {
+				return
+			}
+			e := parseExtendedError(oob[:oobn])
+			if e == 0 {
+				continue
+			}
+			d := carrier.Datagram{Peer: peerOf(from), Data: quote[:n:n], Err: e}
+			if l.c.caps.Connected.IsValid() {
+				d.Peer = l.c.caps.Connected
+			}
+			l.cache.forget(d.Peer.Addr(), e)
+			if d.Peer.IsValid() {
+				b.Datagrams = append(b.Datagrams, d)
+			}
+		}
+	})
+	if len(b.Datagrams) == 0 {
+		return nil
+	}
+	return &b
+}
+
+// parseExtendedError finds struct sock_extended_err among control messages. It
+// returns 0 for what no router sent: a local error was returned to whoever sent.
+func parseExtendedError(b []byte) syscall.Errno {
+	for len(b) >= unix.SizeofCmsghdr {
+		h, data, rest, err := unix.ParseOneSocketControlMessage(b)
+		if err != nil {
+			break
+		}
+		ours := h.Level == unix.IPPROTO_IP && h.Type == unix.IP_RECVERR ||
+			h.Level == unix.IPPROTO_IPV6 && h.Type == unix.IPV6_RECVERR
+		// ee_errno (4 bytes), ee_origin (1) ...
+		if ours && len(data) >= 5 {
+			switch data[4] {
+			case unix.SO_EE_ORIGIN_ICMP, unix.SO_EE_ORIGIN_ICMP6:
+				return syscall.Errno(binary.NativeEndian.Uint32(data))
+			}
+		}
+		b = rest
+	}
+	return 0
+}
+
+// peerOf is the destination of the segment that a report is about.
+func peerOf(sa unix.Sockaddr) netip.AddrPort {
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
+	case *unix.SockaddrInet6:
+		a := netip.AddrFrom16(sa.Addr).Unmap()
+		if sa.ZoneId != 0 && a.Is6() {
+			a = a.WithZone(zoneName(sa.ZoneId))
+		}
+		return netip.AddrPortFrom(a, uint16(sa.Port))
+	}
+	return netip.AddrPort{}
+}

@@ -1,0 +1,27 @@
+package udpcarrier
+
+import (
+	"errors"
+	"slices"
+	"syscall"
+)
+
+// reports are the errors that a UDP socket returns on behalf of the network: they
+// say that an earlier datagram, or this one, did not get through, and do not end
+// the socket.
+var reports = []syscall.Errno{
+	syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EHOSTUNREACH, syscall.ENETUNREACH,
+	syscall.EHOSTDOWN, syscall.ENETDOWN, syscall.ENETRESET, syscall.EMSGSIZE, syscall.EPROTO,
+	syscall.ENOPROTOOPT, syscall.EOPNOTSUPP, syscall.ETIMEDOUT, syscall.EACCES, syscall.EPERM,
+	syscall.EADDRNOTAVAIL,
+}
+
+// networkError returns the error number if err is one of the reports.
+func networkError(err error) (syscall.Errno, bool) {
+	var e syscall.Errno
+	if !errors.As(err, &e) {
+		return 0, false
+	}
+	e = translate(e)
+	return e, slices.Contains(reports, e)
+}

@@ -1,0 +1,213 @@
+package udpcarrier
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+
+	"example.com/culvert/carrier"
+)
+
+// socket is a UDP socket of the system, and what both ways of using one share.
+type socket struct {
+	c        *Carrier
+	udp      *net.UDPConn
+	raw      syscall.RawConn
+	inet6    bool // an IPv6 socket, whatever it carries
+	wildcard bool // bound to no address: the local one is another for each peer
+	cache    *mtuCache
+}
+
+// prepare sets the socket's options. Only those fail that nothing works without:
+// an option that a system lacks is a service less (see the package comment).
+func (s *socket) prepare() error {
+	local := s.udp.LocalAddr().(*net.UDPAddr).AddrPort().Addr()
+	s.wildcard = local.IsUnspecified()
+	err := s.raw.Control(func(fd uintptr) {
+		s.inet6 = isInet6(fd, local)
+		setOptions(fd, s)
+		setBuffers(fd, s.udp, &s.c.opts)
+		s.c.recv, s.c.send = buffers(fd)
+	})
+	if err != nil {
+		return err
+	}
+	return nil
+}
+
+// mtu is the route's MTU: asked of the connected socket, or cached per peer.
+func (s *socket) mtu(peer netip.AddrPort) int {
+	if !peer.IsValid() {
+		return 0
+	}
+	if s.c.caps.Connected.IsValid() {
+		if mtu := socketMTU(s.raw, s.inet6); mtu > 0 {
+			return mtu
+		}
+	}
+	return s.cache.get(peer.Addr())
+}
+
+// socketLink moves datagrams by the methods of *net.UDPConn, one a call: what works
+// on every system.
+type socketLink struct {
+	*socket
+	ready func(fd uintptr) bool
+	asked bool
+}
+
+func newSocketLink(s *socket) *socketLink {
+	l := &socketLink{socket: s}
+	l.ready = func(fd uintptr) bool {
+		// A first look, since readiness is told but once; having been told, go and read.
+		first := !l.asked
+		l.asked = true
+		return !first || readable(fd)
+	}
+	return l
+}
+
+// socketBatch is a batch of one datagram and its buffers.
+type socketBatch struct {
+	batch carrier.Batch
+	d     [1]carrier.Datagram
+	oob   [oobSize]byte
+	buf   [1 << 16]byte
+}
+
+// oobSize is room for the control messages of one datagram: source address, traffic
+// class and hop limit in either direction.
+const oobSize = 128
+
+var socketBatches sync.Pool
+
+func init() {
+	socketBatches.New = func() any {
+		b := new(socketBatch)
+		b.batch.Free = func(*carrier.Batch) { socketBatches.Put(b) }
+		return b
+	}
+}
+
+func (l *socketLink) read() (*carrier.Batch, error) {
+	for failures := 0; ; {
+		// The wait borrows nothing.
+		l.asked = false
+		err := l.raw.Read(l.ready)
+		if err == nil {
+			b := socketBatches.Get().(*socketBatch)
+			var n, oobn, flags int
+			var from netip.AddrPort
+			n, oobn, flags, from, err = l.udp.ReadMsgUDPAddrPort(b.buf[:], b.oob[:])
+			if err == nil && flags&msgTrunc == 0 {
+				b.d[0] = carrier.Datagram{Peer: l.peer(from), Data: b.buf[:n]}
+				b.d[0].Local, b.d[0].TrafficClass = parseControl(b.oob[:oobn])
+				if !b.d[0].Local.IsValid() {
+					b.d[0].Local = l.bound()
+				}
+				b.batch.Datagrams = b.d[:]
+				return &b.batch, nil
+			}
+			socketBatches.Put(b)
+		}
+		if err == nil || isTruncation(err) {
+			l.c.counts.truncated.Add(1)
+			continue
+		}
+		if failures++; failures <= maxFailures && !l.c.closed.Load() && !errors.Is(err, net.ErrClosed) {
+			if e, ok := networkError(err); ok {
+				if !l.c.caps.Connected.IsValid() {
+					continue
+				}
+				return report(l.c.caps.Connected, e), nil
+			}
+		}
+		return nil, err
+	}
+}
+
+// peer names the sender of a datagram.
+func (s *socket) peer(from netip.AddrPort) netip.AddrPort {
+	if p := s.c.caps.Connected; p.IsValid() {
+		return p
+	}
+	return unmap(from)
+}
+
+// bound is the socket's own address, the zero Addr if it has none.
+func (s *socket) bound() netip.Addr {
+	if s.wildcard {
+		return netip.Addr{}
+	}
+	return s.c.local.Addr()
+}
+
+// source is what a control message must say about the source address: the zero
+// Addr if the socket's own, or the system's choice, will do.
+func (s *socket) source(d *carrier.Datagram) netip.Addr {
+	if !s.wildcard || !d.Local.IsValid() || d.Local.IsUnspecified() {
+		return netip.Addr{}
+	}
+	return d.Local.Unmap()
+}
+
+func (l *socketLink) write(ds []carrier.Datagram) (int, error) {
+	var room [oobSize]byte
+	for i := range ds {
+		d := &ds[i]
+		var to netip.AddrPort // the zero AddrPort on a connected socket
+		if !l.c.caps.Connected.IsValid() {
+			if to = unmap(d.Peer); !to.IsValid() {
+				return i, &net.OpError{Op: "write", Net: "udp", Err: syscall.EDESTADDRREQ}
+			}
+		}
+		oob := l.control(room[:0], d, to)
+		for seg := range d.Segments {
+			if err := l.send(seg, oob, to); err != nil {
+				l.cache.forget(d.Peer.Addr(), err)
+				return i, err
+			}
+		}
+	}
+	return len(ds), nil
+}
+
+// send sends one segment, once more if what failed may have been another one: a
+// report that was pending, or a control message that the system does not know.
+func (l *socketLink) send(seg, oob []byte, to netip.AddrPort) error {
+	_, _, err := l.udp.WriteMsgUDPAddrPort(seg, oob, to)
+	if err != nil && errors.Is(err, syscall.EINVAL) && len(oob) > 0 {
+		_, _, err = l.udp.WriteMsgUDPAddrPort(seg, nil, to)
+	}
+	e, ok := networkError(err)
+	if ok {
+		_, _, err = l.udp.WriteMsgUDPAddrPort(seg, oob, to)
+		e, ok = networkError(err)
+	}
+	if ok && !errors.Is(err, e) {
+		err = &net.OpError{Op: "write", Net: "udp", Addr: net.UDPAddrFromAddrPort(to), Err: e}
+	}
+	return err
+}
+
+// control appends the control messages for d, none if the socket's defaults say it all.
+func (s *socket) control(b []byte, d *carrier.Datagram, to netip.AddrPort) []byte {
+	k := controlKey{source: s.source(d), v4: to.Addr().Is4() || !s.inet6}
+	if s.c.caps.TrafficClass {
+		k.trafficClass, k.hopLimit = d.TrafficClass, d.HopLimit
+	}
+	if s.c.caps.Connected.IsValid() {
+		k.v4 = s.c.caps.Connected.Addr().Is4()
+	}
+	return appendControl(b, k)
+}
+
+// controlKey is what control messages say of a datagram to be sent.
+type controlKey struct {
+	source       netip.Addr // the zero Addr: the system's choice
+	trafficClass uint8
+	hopLimit     uint8 // 0: the system's default
+	v4           bool  // the datagram is IPv4, whatever the socket
+}

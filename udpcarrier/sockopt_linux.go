@@ -1,0 +1,99 @@
+package udpcarrier
+
+import (
+	"net"
+	"net/netip"
+	"strconv"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const msgTrunc = unix.MSG_TRUNC
+
+// isInet6 tells the socket's family: a wildcard may be either.
+func isInet6(fd uintptr, _ netip.Addr) bool {
+	family, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DOMAIN)
+	return err == nil && family == unix.AF_INET6
+}
+
+// setOptions asks for Don't Fragment, error reports, and the local address and
+// traffic class of each datagram. An IPv6 socket is asked for IPv4's as well: it may
+// be dual-stack. What the kernel refuses is a service less.
+func setOptions(fd uintptr, s *socket) {
+	set := func(level, name, value int) { unix.SetsockoptInt(int(fd), level, name, value) }
+	set(unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DO)
+	set(unix.IPPROTO_IP, unix.IP_RECVTOS, 1)
+	if !s.c.opts.portable {
+		set(unix.IPPROTO_IP, unix.IP_RECVERR, 1)
+	}
+	if s.wildcard {
+		set(unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
+	}
+	if !s.inet6 {
+		return
+	}
+	set(unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_DO)
+	set(unix.IPPROTO_IPV6, unix.IPV6_DONTFRAG, 1)
+	set(unix.IPPROTO_IPV6, unix.IPV6_RECVTCLASS, 1)
+	if !s.c.opts.portable {
+		set(unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1)
+	}
+	if s.wildcard {
+		set(unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
+	}
+}
+
+// setBuffers asks for the socket's queues: above net.core.rmem_max if the process
+// may, else as much as the kernel grants.
+func setBuffers(fd uintptr, _ *net.UDPConn, o *Options) {
+	set := func(name, force, value int) {
+		if unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, force, value) != nil {
+			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, name, value)
+		}
+	}
+	set(unix.SO_RCVBUF, unix.SO_RCVBUFFORCE, o.ReceiveBuffer)
+	set(unix.SO_SNDBUF, unix.SO_SNDBUFFORCE, o.SendBuffer)
+}
+
+// buffers tells what was granted.
+func buffers(fd uintptr) (recv, send int) {
+	recv, _ = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF)
+	send, _ = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF)
+	return recv, send
+}
+
+// overflows is the kernel's count of datagrams that found the receive buffer full.
+func overflows(u *net.UDPConn) uint64 {
+	raw, err := u.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	var info [unix.SK_MEMINFO_VARS]uint32
+	raw.Control(func(fd uintptr) {
+		size := uint32(unsafe.Sizeof(info))
+		unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_MEMINFO,
+			uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
+	})
+	return uint64(info[unix.SK_MEMINFO_DROPS])
+}
+
+// zoneID is the index of the interface that an IPv6 zone names.
+func zoneID(zone string) uint32 {
+	if zone == "" {
+		return 0
+	}
+	if i, err := net.InterfaceByName(zone); err == nil {
+		return uint32(i.Index)
+	}
+	n, _ := strconv.ParseUint(zone, 10, 32)
+	return uint32(n)
+}
+
+// zoneName is the name of the interface with that index, as package net spells zones.
+func zoneName(id uint32) string {
+	if i, err := net.InterfaceByIndex(int(id)); err == nil {
+		return i.Name
+	}
+	return strconv.FormatUint(uint64(id), 10)
+}
