@@ -68,8 +68,7 @@ func newClient(rawURL, cc string, parallel int, patience time.Duration) (*client
 
 		MaxIdleConnsPerHost:   parallel + 1,
 		DisableCompression:    true,
-		ExpectContinueTimeout: patience,
-		ResponseHeaderTimeout: patience,
+		ExpectContinueTimeout: time.Second,
 		ReadBufferSize:        64 << 10,
 		WriteBufferSize:       64 << 10,
 	}}
