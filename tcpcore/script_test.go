@@ -32,7 +32,7 @@ const (
 //	s.active()                          // SYN, SYN-ACK, ACK
 //	s.write("hello")
 //	s.want(PSH|ACK, 1, 1, "hello")
-//	s.wantAfter(time.Second, PSH|ACK, 1, 1, "hello")
+//	s.wantAfter(200*time.Millisecond, PSH|ACK, 1, 1, "hello")
 //	s.recv(ACK, 1, 6)
 //	s.wantIdle()
 //
@@ -738,6 +738,10 @@ func (s *script) connect() {
 	s.note("connect")
 }
 
+// scriptRTT is how long a handshake takes in passive and active. The RTO is at
+// its minimum afterwards, 200 ms by default.
+const scriptRTT = 10 * time.Millisecond
+
 // passive opens passively, with the peer's options on its SYN: an MSS of 1460 and
 // nothing else unless others are named. Timestamps, once named, go on all the peer sends.
 func (s *script) passive(opts ...any) {
@@ -746,6 +750,7 @@ func (s *script) passive(opts ...any) {
 	s.recv(SYN, 0, 0, append([]any{optMSS(1460)}, opts...)...)
 	s.want(SYN|ACK, 0, 1)
 	s.negotiated(opts)
+	s.advance(scriptRTT)
 	s.recv(ACK, 1, 1)
 	s.wantIdle()
 	s.wantState(Established)
@@ -757,6 +762,7 @@ func (s *script) active(opts ...any) {
 	s.t.Helper()
 	s.connect()
 	s.want(SYN, 0, 0)
+	s.advance(scriptRTT)
 	s.recv(SYN|ACK, 0, 1, append([]any{optMSS(1460)}, opts...)...)
 	s.negotiated(opts)
 	s.want(ACK, 1, 1)
