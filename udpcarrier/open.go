@@ -128,6 +128,13 @@ func open(pc net.PacketConn, opts Options) (*Carrier, error) {
 	}
 	u, ok := pc.(*net.UDPConn)
 	if !ok {
+		// What a PacketConn cannot do it refuses, and that is fine.
+		if q, ok := pc.(interface{ SetReadBuffer(int) error }); ok {
+			q.SetReadBuffer(opts.ReceiveBuffer)
+		}
+		if q, ok := pc.(interface{ SetWriteBuffer(int) error }); ok {
+			q.SetWriteBuffer(opts.SendBuffer)
+		}
 		c.link = newPacketLink(c)
 		return c, nil
 	}

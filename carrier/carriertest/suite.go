@@ -1,0 +1,331 @@
+package carriertest
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"example.com/culvert/carrier"
+)
+
+// tests are the clauses of the contract.
+var tests = []struct {
+	name string
+	run  func(*testing.T, Pair)
+}{
+	{"Bytes", testBytes},
+	{"Batch", testBatch},
+	{"Trains", testTrains},
+	{"Borrowed", testBorrowed},
+	{"Addresses", testAddresses},
+	{"Largest", testLargest},
+	{"TooLarge", testTooLarge},
+	{"Release", testRelease},
+	{"Concurrent", testConcurrent},
+	{"CloseUnblocks", testCloseUnblocks},
+	{"Closed", testClosed},
+}
+
+// Test runs the suite, each test on a pair of its own.
+func Test(t *testing.T, open Open) {
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
+	}
+}
+
+// TestVirtual runs the suite with each test in a bubble of testing/synctest, for
+// carriers that only block on what the bubble sees. The pair is opened in it.
+func TestVirtual(t *testing.T, open Open) {
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { test.run(t, open(t)) })
+		})
+	}
+}
+
+// testBytes: a segment arrives as it was sent, one a datagram, both ways.
+func testBytes(t *testing.T, p Pair) {
+	a, b := read(t, p.A), read(t, p.B)
+	for i, size := range []int{20, 21, 60, 536, 1000, 1200, 1400} {
+		there, back := pattern(2*i, size), pattern(2*i+1, size)
+		send(t, p.A, carrier.Datagram{Peer: p.ToB, Data: there})
+		if got := b.next(); !bytes.Equal(got.segment, there) {
+			t.Fatalf("%d bytes from A to B arrived as %d, or altered", size, len(got.segment))
+		}
+		send(t, p.B, carrier.Datagram{Peer: p.ToA, Data: back})
+		if got := a.next(); !bytes.Equal(got.segment, back) {
+			t.Fatalf("%d bytes from B to A arrived as %d, or altered", size, len(got.segment))
+		}
+	}
+}
+
+// expect takes len(want) segments from the inbox and checks that they are those of
+// want, in any order: a carrier may reorder.
+func expect(t *testing.T, in *inbox, want [][]byte) {
+	t.Helper()
+	missing := make(map[string]int)
+	for _, w := range want {
+		missing[string(w)]++
+	}
+	for range want {
+		got := in.next()
+		if missing[string(got.segment)] == 0 {
+			t.Fatalf("a segment of %d bytes that nobody sent, or once too often", len(got.segment))
+		}
+		missing[string(got.segment)]--
+	}
+}
+
+// testBatch: all datagrams of a batch arrive, however many.
+func testBatch(t *testing.T, p Pair) {
+	b := read(t, p.B)
+	for _, n := range []int{1, 2, 63, 64, 65, 130} {
+		var ds []carrier.Datagram
+		var want [][]byte
+		for i := range n {
+			data := pattern(1000*n+i, 100+i)
+			ds, want = append(ds, carrier.Datagram{Peer: p.ToB, Data: data}), append(want, data)
+		}
+		send(t, p.A, ds...)
+		expect(t, b, want)
+	}
+	if n, err := p.A.WriteBatch(nil); n != 0 || err != nil {
+		t.Fatalf("WriteBatch(nil) = %d, %v", n, err)
+	}
+}
+
+// testTrains: a train arrives as its segments, alone and among other datagrams.
+func testTrains(t *testing.T, p Pair) {
+	b := read(t, p.B)
+	for _, c := range []struct{ total, size int }{
+		{1000, 100}, {1001, 100}, {99, 100}, {100, 100}, {20 * 64, 20}, {20*70 + 1, 20}, {8000, 1200},
+	} {
+		var ds []carrier.Datagram
+		var want [][]byte
+		for i := range 3 {
+			data := pattern(c.total+c.size+i, c.total)
+			d := carrier.Datagram{Peer: p.ToB, Data: data, SegmentSize: c.size}
+			if i == 1 {
+				d.Data, d.SegmentSize = data[:min(c.total, 1400)], 0
+			}
+			ds = append(ds, d)
+			for seg := range d.Segments {
+				want = append(want, seg)
+			}
+		}
+		send(t, p.A, ds...)
+		expect(t, b, want)
+	}
+}
+
+// testBorrowed: WriteBatch has no interest in the bytes once it has returned.
+func testBorrowed(t *testing.T, p Pair) {
+	b := read(t, p.B)
+	data := make([]byte, 1200)
+	ds := make([]carrier.Datagram, 1)
+	for i := range 16 {
+		want := pattern(i, len(data))
+		copy(data, want)
+		ds[0] = carrier.Datagram{Peer: p.ToB, Data: data}
+		send(t, p.A, ds...)
+		clear(data)
+		ds[0] = carrier.Datagram{}
+		if got := b.next(); !bytes.Equal(got.segment, want) {
+			t.Fatalf("segment %d was read after WriteBatch returned", i)
+		}
+	}
+}
+
+// testAddresses: Peer is whom to answer, and Local is where the peer sent to, so
+// that an answer from there to there arrives.
+func testAddresses(t *testing.T, p Pair) {
+	a, b := read(t, p.A), read(t, p.B)
+	if got := p.B.LocalAddr().Port(); got != p.ToB.Port() {
+		t.Errorf("B's LocalAddr has port %d, and is reached at %d", got, p.ToB.Port())
+	}
+	send(t, p.A, carrier.Datagram{Peer: p.ToB, Data: pattern(1, 100)})
+	asked := b.next()
+	if asked.Peer != p.ToA {
+		t.Errorf("B hears of peer %v, want %v", asked.Peer, p.ToA)
+	}
+	if asked.Peer.Addr().Is4In6() {
+		t.Errorf("the peer's address is an IPv4-mapped one: %v", asked.Peer)
+	}
+	if asked.Local.IsValid() && asked.Local != p.ToB.Addr() {
+		t.Errorf("B was asked on %v, and says %v", p.ToB.Addr(), asked.Local)
+	}
+	send(t, p.B, carrier.Datagram{Peer: asked.Peer, Local: asked.Local, Data: pattern(2, 100)})
+	if got := a.next(); got.Peer != p.ToB {
+		t.Errorf("A sent to %v, and is answered by %v", p.ToB, got.Peer)
+	}
+	for name, c := range map[string]struct {
+		carrier carrier.Carrier
+		peer    netip.AddrPort
+	}{"A": {p.A, p.ToB}, "B": {p.B, p.ToA}} {
+		if only := c.carrier.Caps().Connected; only.IsValid() && only != c.peer {
+			t.Errorf("%s is connected to %v, want %v", name, only, c.peer)
+		}
+		if n := c.carrier.Caps().Network; n == "" {
+			t.Errorf("%s has no network", name)
+		}
+	}
+}
+
+// testLargest: a segment of MMS bytes passes, both ways, also as part of a train.
+func testLargest(t *testing.T, p Pair) {
+	a, b := read(t, p.A), read(t, p.B)
+	there, back := pattern(1, p.A.MMS(p.ToB)), pattern(2, p.B.MMS(p.ToA))
+	if len(there) < 500 || len(there) > 65535 {
+		t.Fatalf("MMS is %d", len(there))
+	}
+	send(t, p.A, carrier.Datagram{Peer: p.ToB, Data: there})
+	if got := b.next(); !bytes.Equal(got.segment, there) {
+		t.Fatalf("a segment of MMS bytes, %d, arrived as %d", len(there), len(got.segment))
+	}
+	send(t, p.B, carrier.Datagram{Peer: p.ToA, Data: back})
+	if got := a.next(); !bytes.Equal(got.segment, back) {
+		t.Fatalf("a segment of MMS bytes, %d, arrived as %d", len(back), len(got.segment))
+	}
+	if p.A.Caps().Connected.IsValid() && p.A.MMS(netip.AddrPort{}) != len(there) {
+		t.Errorf("a connected carrier's MMS depends on the peer it is asked for")
+	}
+}
+
+// testTooLarge: a longer one is refused with EMSGSIZE, without harm to the others.
+func testTooLarge(t *testing.T, p Pair) {
+	b := read(t, p.B)
+	good := [][]byte{pattern(1, 100), pattern(2, 100), pattern(3, 100)}
+	ds := []carrier.Datagram{
+		{Peer: p.ToB, Data: good[0]},
+		{Peer: p.ToB, Data: good[1]},
+		{Peer: p.ToB, Data: make([]byte, p.A.MMS(p.ToB)+1)},
+		{Peer: p.ToB, Data: good[2]},
+	}
+	n, err := p.A.WriteBatch(ds)
+	if n != 2 || !errors.Is(err, syscall.EMSGSIZE) {
+		t.Fatalf("WriteBatch = %d, %v, want 2 and EMSGSIZE", n, err)
+	}
+	n, err = p.A.WriteBatch(ds[2:])
+	if n != 0 || !errors.Is(err, syscall.EMSGSIZE) {
+		t.Fatalf("WriteBatch = %d, %v, want 0 and EMSGSIZE", n, err)
+	}
+	send(t, p.A, ds[3:]...)
+	expect(t, b, good)
+}
+
+// testRelease: a batch stays as it is until Release, whatever else arrives.
+func testRelease(t *testing.T, p Pair) {
+	t.Cleanup(func() { p.A.Close(); p.B.Close() })
+	var held []*carrier.Batch
+	var want [][]byte
+	for i := range 8 {
+		data := pattern(i, 1000)
+		send(t, p.A, carrier.Datagram{Peer: p.ToB, Data: data})
+		batch, err := p.B.ReadBatch()
+		if err != nil || len(batch.Datagrams) != 1 {
+			t.Fatalf("ReadBatch: %v", err)
+		}
+		held, want = append(held, batch), append(want, data)
+	}
+	for i, batch := range held {
+		if !bytes.Equal(batch.Datagrams[0].Data, want[i]) {
+			t.Fatalf("batch %d changed before its release", i)
+		}
+		batch.Release()
+	}
+	// What was released serves again, and shows nothing of the past.
+	data := pattern(100, 40)
+	send(t, p.A, carrier.Datagram{Peer: p.ToB, Data: data})
+	batch, err := p.B.ReadBatch()
+	if err != nil || len(batch.Datagrams) != 1 || !bytes.Equal(batch.Datagrams[0].Data, data) {
+		t.Fatalf("after Release: %v", err)
+	}
+	batch.Release()
+}
+
+// testConcurrent: any number may write at once, and ask for everything else.
+func testConcurrent(t *testing.T, p Pair) {
+	const writers, each = 4, 40
+	a, b := read(t, p.A), read(t, p.B)
+	var wg sync.WaitGroup
+	want := make([][]byte, 0, writers*each)
+	for w := range writers {
+		var ds []carrier.Datagram
+		for i := range each {
+			data := pattern(w*each+i, 100+w)
+			want = append(want, data)
+			ds = append(ds, carrier.Datagram{Peer: p.ToB, Data: data})
+		}
+		wg.Go(func() {
+			for len(ds) > 0 {
+				k := min(3, len(ds))
+				if n, err := p.A.WriteBatch(ds[:k]); n != k || err != nil {
+					t.Errorf("WriteBatch: %d of %d, %v", n, k, err)
+					return
+				}
+				ds = ds[k:]
+				if p.A.MMS(p.ToB) < 500 || !p.A.LocalAddr().IsValid() {
+					t.Error("MMS or LocalAddr is bad")
+				}
+			}
+		})
+	}
+	// The other direction at the same time.
+	back := pattern(-1, 50)
+	send(t, p.B, carrier.Datagram{Peer: p.ToA, Data: back})
+	wg.Wait()
+	expect(t, b, want)
+	expect(t, a, [][]byte{back})
+}
+
+// testCloseUnblocks: Close ends a ReadBatch that waits, with net.ErrClosed.
+func testCloseUnblocks(t *testing.T, p Pair) {
+	t.Cleanup(func() { p.A.Close(); p.B.Close() })
+	started, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		close(started)
+		b, err := p.B.ReadBatch()
+		if err == nil {
+			b.Release()
+		}
+		ended <- err
+	}()
+	<-started
+	if err := p.B.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	if err := <-ended; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("ReadBatch while closing: %v, want net.ErrClosed", err)
+	}
+}
+
+// testClosed: a closed carrier says so, again and again.
+func testClosed(t *testing.T, p Pair) {
+	t.Cleanup(func() { p.B.Close() })
+	// What has arrived and was not read is no reason to go on.
+	send(t, p.B, carrier.Datagram{Peer: p.ToA, Data: pattern(1, 100)})
+	before := p.A.LocalAddr()
+	for range 2 {
+		if err := p.A.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+		if _, err := p.A.ReadBatch(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("ReadBatch after Close: %v, want net.ErrClosed", err)
+		}
+		n, err := p.A.WriteBatch([]carrier.Datagram{{Peer: p.ToB, Data: pattern(1, 100)}})
+		if n != 0 || !errors.Is(err, net.ErrClosed) {
+			t.Errorf("WriteBatch after Close: %d, %v, want net.ErrClosed", n, err)
+		}
+	}
+	if p.A.LocalAddr() != before {
+		t.Errorf("LocalAddr after Close: %v, before %v", p.A.LocalAddr(), before)
+	}
+	if p.A.MMS(p.ToB) <= 0 {
+		t.Error("MMS after Close is not positive")
+	}
+}
