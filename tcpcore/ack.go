@@ -30,11 +30,14 @@ func (e *Engine) processACK(now Time, s *segment.Segment) {
 	if e.sack {
 		e.takeSACK(now, s, &a)
 	}
-	if e.snd.una.Less(s.Ack) {
+	advanced := e.snd.una.Less(s.Ack)
+	if advanced {
 		a.add(e.advanceUna(now, s))
 	}
-	// "If (SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK))"
-	if e.snd.wl1.Less(s.Seq) || e.snd.wl1 == s.Seq && e.snd.wl2.LessEq(s.Ack) {
+	// "If (SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK))"; and what
+	// acknowledges something new is news, even from a segment sent again: SND.WND
+	// counts from the SND.UNA that it brings.
+	if advanced || e.snd.wl1.Less(s.Seq) || e.snd.wl1 == s.Seq && e.snd.wl2.LessEq(s.Ack) {
 		e.updateWindow(now, int(s.Window)<<e.snd.shift)
 		e.setWindow(s)
 	}
@@ -50,11 +53,18 @@ func (e *Engine) processACK(now Time, s *segment.Segment) {
 			AppLimited: !e.snd.limited, Delivered: int64(e.count.BytesAcked),
 		})
 	}
-	// RFC 6298 section 5: (5.2) all is acknowledged, (5.3) something is.
+	if advanced {
+		e.restartRetransmit(now)
+	}
+}
+
+// restartRetransmit is RFC 6298 section 5 after an acknowledgment of something new: (5.2)
+// turn the timer off when all is acknowledged, (5.3) else begin it anew.
+func (e *Engine) restartRetransmit(now Time) {
 	switch {
 	case e.sent.len() == 0:
 		e.timer.stop(tRetransmit)
-	case a.bytes > 0 && !e.timer.on(tPersist):
+	case !e.timer.on(tPersist):
 		e.timer.set(tRetransmit, now.Add(e.rtt.timeout(&e.cfg)))
 	}
 }

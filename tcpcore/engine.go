@@ -159,6 +159,7 @@ func (e *Engine) closeWith(now Time, err error) {
 	e.err = err
 	e.snd.buf.release()
 	e.sent.release()
+	e.snd.una = e.snd.nxt // nothing is outstanding any more
 	e.rcv.q = reassembly{}
 	e.ack = ackState{}
 	e.wanted = wanted{}
@@ -174,29 +175,32 @@ func (e *Engine) Advance(now Time) {
 	if e.state == Closed || e.state == Listen {
 		return
 	}
-	if e.timer.expired(tTimeWait, now) {
-		e.closeWith(now, nil)
-		return
+	for id := range numTimers {
+		// A handler may end the connection, and with it all timers.
+		if e.timer.expired(id, now) {
+			e.fire(now, id)
+		}
 	}
-	if e.timer.expired(tUser, now) {
-		e.userTimeout(now)
-	}
-	if e.timer.expired(tOrphan, now) {
-		e.orphanTimeout(now)
-	}
-	if e.timer.expired(tRetransmit, now) {
+}
+
+// fire does what the timer is for.
+func (e *Engine) fire(now Time, id timerID) {
+	switch id {
+	case tRetransmit:
 		e.retransmitTimeout(now)
-	}
-	if e.timer.expired(tPersist, now) {
+	case tPersist:
 		e.persistTimeout(now)
-	}
-	if e.timer.expired(tKeepAlive, now) {
-		e.keepAliveTimeout(now)
-	}
-	if e.timer.expired(tDelayedACK, now) {
+	case tDelayedACK:
 		e.ack.now = true
-	}
-	if e.timer.expired(tTrim, now) {
+	case tKeepAlive:
+		e.keepAliveTimeout(now)
+	case tUser:
+		e.userTimeout(now)
+	case tOrphan:
+		e.orphanTimeout(now)
+	case tTimeWait:
+		e.closeWith(now, nil)
+	case tTrim:
 		e.trim()
 	}
 }

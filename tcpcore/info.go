@@ -53,9 +53,9 @@ func (e *Engine) Info() Info {
 	i.RTT, i.RTTVar, i.MinRTT = e.rtt.srtt, e.rtt.rttvar, e.rtt.min
 	i.RTO = e.rtt.timeout(&e.cfg)
 	i.SendMSS, i.ReceiveMSS = e.snd.mss, e.rcv.mss
+	i.CongestionWindow = e.window()
 	if e.ctl != nil {
 		i.CongestionControl = e.ctl.Name()
-		i.CongestionWindow = e.ctl.Window()
 		i.SlowStartThreshold = e.ctl.Threshold()
 		i.PacingRate = e.ctl.PacingRate()
 	}

@@ -94,6 +94,7 @@ func (e *Engine) inputSynSent(now Time, s *segment.Segment) {
 	e.takeSYN(now, s)
 	if acceptable {
 		e.advanceUna(now, s)
+		e.restartRetransmit(now)
 		e.setWindow(s)
 		e.setState(now, Established)
 		e.ack.now = true
@@ -275,6 +276,7 @@ func (e *Engine) checkACK(now Time, s *segment.Segment) bool {
 			return false
 		}
 		e.advanceUna(now, s)
+		e.restartRetransmit(now)
 		e.snd.wnd = int(s.Window) << e.snd.shift
 		e.snd.maxWnd = max(e.snd.maxWnd, e.snd.wnd)
 		e.setWindow(s)

@@ -11,7 +11,7 @@ type keepAliveState struct {
 // armKeepAlive starts the timer if keep-alive is on (MUST-25: it is not by default).
 func (e *Engine) armKeepAlive(now Time) {
 	e.timer.stop(tKeepAlive)
-	if e.cfg.KeepAlive && e.state != TimeWait && e.snd.synAcked {
+	if e.cfg.KeepAlive && e.snd.synAcked && e.state != TimeWait && e.state != Closed {
 		e.timer.set(tKeepAlive, max(now, e.keep.lastRecv.Add(e.cfg.KeepAliveIdle)))
 	}
 }
@@ -39,7 +39,7 @@ func (e *Engine) keepAliveTimeout(now Time) {
 // touchUserTimeout starts the user timeout (RFC 9293 section 3.10.8, RFC 5482) when
 // something begins to wait for the peer.
 func (e *Engine) touchUserTimeout(now Time) {
-	if e.cfg.UserTimeout > 0 && (e.unfinished() || e.state == SynSent) {
+	if e.cfg.UserTimeout > 0 && e.state != Closed && (e.unfinished() || e.state == SynSent) {
 		e.timer.arm(tUser, now.Add(e.cfg.UserTimeout))
 	}
 }

@@ -86,13 +86,15 @@ func (e *Engine) receiveMSS() int {
 	return min(mss, MaxMSS)
 }
 
-// scaleFor is the largest receive buffer that every connection can be given later.
+// scaleFor is the receive buffer that a connection can be given later, unless it
+// began with a small one.
 const scaleFor = 8 << 20
 
-// offeredShift is our window scale shift: enough for the buffer (RFC 7323 section 2.3).
+// offeredShift is our window scale shift (RFC 7323 section 2.3): enough for the buffer,
+// but so fine that rounding never matters to a small one.
 func (e *Engine) offeredShift() uint8 {
 	shift := uint8(0)
-	for shift < 14 && 0xffff<<shift < min(max(e.cfg.ReceiveBuffer, scaleFor), maxWindow) {
+	for shift < 14 && 0xffff<<shift < max(e.cfg.ReceiveBuffer, scaleFor) && 512<<shift <= e.cfg.ReceiveBuffer {
 		shift++
 	}
 	return shift

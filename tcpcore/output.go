@@ -76,7 +76,8 @@ func (e *Engine) acknowledged() {
 
 // offer returns the window field, and moves the offered right edge. It moves only by
 // amounts that are worth it (receiver's silly window avoidance, section 3.8.6.2.2, MUST-39),
-// and never left (SHLD-14).
+// and never left (SHLD-14); where scaling rounds the field down, what was offered
+// before is honoured all the same (RFC 7323 section 2.4).
 func (e *Engine) offer() uint16 {
 	r := &e.rcv
 	free := max(0, e.cfg.ReceiveBuffer-r.buf.len())
@@ -84,9 +85,8 @@ func (e *Engine) offer() uint16 {
 	shift := r.shift
 	if free-wnd >= min(e.cfg.ReceiveBuffer/2, e.rmss()) {
 		wnd = max(wnd, free&^(1<<shift-1))
-	} else if up := (wnd + 1<<shift - 1) &^ (1<<shift - 1); up <= free+1<<shift {
-		// Rounded up, since down would take back what was offered.
-		wnd = up
+	} else if up := (wnd + 1<<shift - 1) &^ (1<<shift - 1); up <= free {
+		wnd = up // down would look like a window that shrinks
 	}
 	field := min(max(wnd, 0)>>shift, 0xffff)
 	r.edge = r.edge.Max(r.nxt.Add(field << shift))
@@ -338,7 +338,7 @@ func (e *Engine) sendNew(now Time, t *Train) bool {
 
 // hasNew reports whether data or the FIN has not been sent once.
 func (e *Engine) hasNew(end segment.Seq) bool {
-	return e.snd.nxt.Less(end) || e.snd.fin && e.snd.nxt == end
+	return e.snd.nxt.Less(end) || e.snd.fin && e.snd.nxt == end && !e.snd.finAcked
 }
 
 // nextSize decides whether a segment may be sent now and how much data it has: as much

@@ -181,9 +181,8 @@ func (e *Engine) CloseWrite(now Time) error {
 			e.setState(now, FinWait1)
 		}
 		e.touchUserTimeout(now)
-		return nil
 	}
-	return ErrClosing
+	return nil // a second CLOSE: "an "ok" response would also be acceptable"
 }
 
 // Close is CLOSE by a user who will not read any more (the half-duplex close of
@@ -203,10 +202,7 @@ func (e *Engine) Close(now Time) error {
 		return nil
 	}
 	e.armOrphan(now)
-	if err := e.CloseWrite(now); err != ErrClosing {
-		return err
-	}
-	return nil // the write side was closed before
+	return e.CloseWrite(now)
 }
 
 // Abort is ABORT (section 3.10.5): queues are flushed, a reset is due where the peer
