@@ -72,19 +72,24 @@ func (r *TimeWaitRecord) judge(now Time, s *segment.Segment) (v twVerdict) {
 		v.ack = r.limit.allow(now) // challenge ACK (RFC 5961 section 4.2)
 		return v
 	}
-	n := s.Len()
-	switch {
-	case s.Flags.Has(segment.FIN) && s.Flags.Has(segment.ACK) && s.Seq.Add(n) == r.rcvNxt:
-		// "a retransmission of the remote FIN. Acknowledge it, and restart the 2 MSL timeout."
-		v.ack, v.restart = true, true
-	case n == 0 && s.Seq.In(r.rcvNxt, max(1, int(r.rcvWnd))):
-		// Acceptable and empty: nothing to answer.
-	case n == 0:
-		v.ack = r.limit.allow(now)
-	default:
-		v.ack = true
+	n, wnd := s.Len(), int(r.rcvWnd)
+	finAck := s.Flags.Has(segment.FIN | segment.ACK)
+	if !s.Seq.In(r.rcvNxt, max(1, wnd)) && !(n > 0 && s.Seq.Add(n-1).In(r.rcvNxt, wnd)) {
+		// "a retransmission of the remote FIN. Acknowledge it, and restart the 2 MSL
+		// timeout." It lies just below the window.
+		v.restart = finAck && s.Seq.Add(n) == r.rcvNxt
+		v.ack = n > 0 || r.limit.allow(now)
+		return v
 	}
-	return v
+	switch {
+	case !s.Flags.Has(segment.ACK):
+		// Fifth step: dropped.
+	case s.Ack.Greater(r.sndNxt):
+		v.ack = r.limit.allow(now)
+	case finAck:
+		v.ack, v.restart = true, true
+	}
+	return v // "Ignore the segment text."
 }
 
 // newer reports whether a SYN can be told from an old duplicate (RFC 6191 section 2).

@@ -130,10 +130,10 @@ func (e *Engine) readErr() error {
 		return e.err
 	case e.state == Closed && e.snd.fin:
 		return ErrClosing
-	case e.state == Closed || e.state == Listen:
+	case e.state == Closed:
 		return ErrNotOpen
 	}
-	return ErrWouldBlock
+	return ErrWouldBlock // in LISTEN too: "queue for processing after entering ESTABLISHED state"
 }
 
 // consume takes n bytes out of the receive buffer, and tells the peer of the room

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"runtime"
 	"sync"
+	"syscall"
 
 	"example.com/culvert/carrier"
 	"golang.org/x/net/ipv4"
@@ -28,7 +29,7 @@ type batchLink struct {
 	full  bool // the last batch was full: there is probably more
 	wait  func(fd uintptr) bool
 	ready int16
-	poll  [1]unix.PollFd
+	poll  pollState
 }
 
 func newBatchLink(s *socket) link {
@@ -45,38 +46,48 @@ func newBatchLink(s *socket) link {
 	return l
 }
 
-// Size of a batch: enough that a system call costs little per datagram of 1500
-// bytes, few enough that buffers for the longest datagrams stay in the cache.
+// Sizes of a batch, in datagrams. A socket that has been waiting starts with a short
+// one, so that many sockets that wake at once do not borrow much; one that fills it
+// gets long ones, whose system calls cost little per datagram of 1500 bytes.
 const (
-	readBatch  = 32
+	shortBatch = 8
+	longBatch  = 32
 	writeBatch = 64
-	bufferSize = 1 << 16
 )
 
 // reader is a batch with everything that receiving it takes.
 type reader struct {
 	batch carrier.Batch
-	ms    [readBatch]ipv4.Message
-	iov   [readBatch][1][]byte
-	oob   [readBatch][oobSize]byte
-	ds    [readBatch]carrier.Datagram
-	data  []byte
+	pool  *sync.Pool
+	ms    []ipv4.Message
+	ds    []carrier.Datagram
 }
 
-// readers is shared by all sockets: only those that have something hold a reader.
-var readers sync.Pool
+// Readers are shared by all sockets: only those that have something hold a reader.
+var shortReaders, longReaders sync.Pool
 
 func init() {
-	readers.New = func() any {
-		r := &reader{data: make([]byte, readBatch*bufferSize)}
-		for i := range r.ms {
-			r.iov[i][0] = r.data[i*bufferSize:][:bufferSize:bufferSize]
-			r.ms[i] = ipv4.Message{Buffers: r.iov[i][:], OOB: r.oob[i][:]}
-		}
-		r.batch.Free = func(*carrier.Batch) { readers.Put(r) }
-		return r
-	}
+	shortReaders.New = func() any { return newReader(&shortReaders, shortBatch) }
+	longReaders.New = func() any { return newReader(&longReaders, longBatch) }
 }
+
+func newReader(pool *sync.Pool, size int) *reader {
+	const (
+		buffer = 1 << 16 // for the longest datagram
+		// Buffers a power of two apart would share the same few sets of the cache.
+		stride = buffer + 1600
+	)
+	r := &reader{pool: pool, ms: make([]ipv4.Message, size), ds: make([]carrier.Datagram, size)}
+	data, oob := make([]byte, size*stride), make([]byte, size*oobSize)
+	for i := range r.ms {
+		r.ms[i].Buffers = [][]byte{data[i*stride:][:buffer:buffer]}
+		r.ms[i].OOB = oob[i*oobSize:][:oobSize:oobSize]
+	}
+	r.batch.Free = func(*carrier.Batch) { r.release() }
+	return r
+}
+
+func (r *reader) release() { r.pool.Put(r) }
 
 func (l *batchLink) read() (*carrier.Batch, error) {
 	for failures := 0; ; {
@@ -91,17 +102,21 @@ func (l *batchLink) read() (*carrier.Batch, error) {
 				}
 			}
 		}
-		r := readers.Get().(*reader)
-		n, err := l.pc.ReadBatch(r.ms[:], unix.MSG_DONTWAIT)
+		pool := &shortReaders
+		if l.full {
+			pool = &longReaders
+		}
+		r := pool.Get().(*reader)
+		n, err := l.pc.ReadBatch(r.ms, unix.MSG_DONTWAIT)
 		l.full = err == nil && n == len(r.ms)
 		if err == nil {
 			if l.fill(r, n) {
 				return &r.batch, nil
 			}
-			readers.Put(r)
+			r.release()
 			continue
 		}
-		readers.Put(r)
+		r.release()
 		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
 			continue
 		}
@@ -110,27 +125,31 @@ func (l *batchLink) read() (*carrier.Batch, error) {
 			return b, nil
 		}
 		e, ok := networkError(err)
-		if failures++; !ok || failures > maxFailures {
+		if failures++; failures > maxFailures || !ok && !isUnpollable(err) {
 			return nil, err
 		}
-		if l.c.caps.Connected.IsValid() {
+		if ok && l.c.caps.Connected.IsValid() {
 			return report(l.c.caps.Connected, e), nil
 		}
 	}
+}
+
+// isUnpollable reports whether err is the runtime's "not pollable", which has no name
+// outside of it: it takes an error report that finds the send buffer full (EPOLLERR
+// and nothing else) for the end of the socket, until the next event.
+func isUnpollable(err error) bool {
+	var e syscall.Errno
+	return !errors.As(err, &e) && !errors.Is(err, net.ErrClosed) && !isTimeout(err)
 }
 
 // await waits until there is something to read, without holding a buffer.
 func (l *batchLink) await() error {
 	for {
 		err := l.raw.Read(l.wait)
-		if err == nil || l.c.closed.Load() || errors.Is(err, net.ErrClosed) {
+		if err == nil || l.c.closed.Load() || !isUnpollable(err) {
 			return err
 		}
-		if isTimeout(err) {
-			return err
-		}
-		// The runtime takes an error report that finds the send buffer full for the
-		// end of the socket ("not pollable") until the next event. Ask the kernel.
+		// The runtime does not know; ask the kernel.
 		cerr := l.raw.Control(func(fd uintptr) {
 			l.poll[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
 			const briefly = 10 // milliseconds: Close waits for as long
@@ -168,7 +187,7 @@ func (l *batchLink) fill(r *reader, n int) bool {
 		ds = append(ds, carrier.Datagram{
 			Peer:         l.peer(from.AddrPort()),
 			Local:        local,
-			Data:         r.iov[i][0][:m.N],
+			Data:         m.Buffers[0][:m.N],
 			TrafficClass: class,
 		})
 	}

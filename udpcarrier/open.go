@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"time"
 
 	"github.com/pion/transport/v3"
 )
@@ -126,6 +127,8 @@ func open(pc net.PacketConn, opts Options) (*Carrier, error) {
 	if r, ok := pc.(interface{ RemoteAddr() net.Addr }); ok {
 		c.caps.Connected = addrPort(r.RemoteAddr())
 	}
+	// A deadline that somebody left on it is none of ours.
+	pc.SetDeadline(time.Time{})
 	u, ok := pc.(*net.UDPConn)
 	if !ok {
 		// What a PacketConn cannot do it refuses, and that is fine.

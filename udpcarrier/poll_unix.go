@@ -4,9 +4,12 @@ package udpcarrier
 
 import "golang.org/x/sys/unix"
 
+// pollState is what asking takes, kept by whoever asks so that it costs no memory.
+type pollState [1]unix.PollFd
+
 // pollNow returns what poll(2) says of a socket at this moment, without waiting. It
 // consumes neither a datagram nor a pending error.
-func pollNow(fd uintptr, p *[1]unix.PollFd) int16 {
+func pollNow(fd uintptr, p *pollState) int16 {
 	p[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
 	for {
 		_, err := unix.Poll(p[:], 0)
@@ -17,7 +20,4 @@ func pollNow(fd uintptr, p *[1]unix.PollFd) int16 {
 }
 
 // readable reports whether a read of the socket would not wait.
-func readable(fd uintptr) bool {
-	var p [1]unix.PollFd
-	return pollNow(fd, &p) != 0
-}
+func readable(fd uintptr, p *pollState) bool { return pollNow(fd, p) != 0 }

@@ -54,8 +54,11 @@ func (s *socket) mtu(peer netip.AddrPort) int {
 // on every system.
 type socketLink struct {
 	*socket
+
+	// Of whoever reads:
 	ready func(fd uintptr) bool
 	asked bool
+	poll  pollState
 }
 
 func newSocketLink(s *socket) *socketLink {
@@ -64,7 +67,7 @@ func newSocketLink(s *socket) *socketLink {
 		// A first look, since readiness is told but once; having been told, go and read.
 		first := !l.asked
 		l.asked = true
-		return !first || readable(fd)
+		return !first || readable(fd, &l.poll)
 	}
 	return l
 }
