@@ -1,0 +1,127 @@
+package conn
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"example.com/culvert/tcpcore"
+)
+
+// Host is what a connection wants of the endpoint that carries it; one Host
+// belongs to one connection.
+type Host interface {
+	// Now reads the clock that the engine lives by.
+	Now() tcpcore.Time
+	// Transmit sends the trains in order and borrows them until it returns. It is
+	// called without the connection's lock, by one goroutine at a time, and may
+	// report what went wrong through the Driver.
+	Transmit(trains []*tcpcore.Train)
+	// Established tells once that the handshake is complete. It is called with the
+	// connection's lock held: it must not block, nor call the Driver or the Conn.
+	Established()
+	// Done tells once that the network is finished with the connection: the engine
+	// is CLOSED, or in TIME-WAIT with its user gone, and then timeWait is true and
+	// rec is what remains to be looked after. It is called without the lock.
+	Done(rec tcpcore.TimeWaitRecord, timeWait bool)
+}
+
+// Options are the properties of a connection that the engine does not know.
+type Options struct {
+	// Linger is as SetLinger's argument; the zero value of Options is not the
+	// default, which is negative.
+	Linger int
+	// KeepAlive tells whether the engine was configured to send keep-alive probes.
+	KeepAlive bool
+}
+
+// core is one connection; Conn and Driver are its faces.
+type core struct {
+	host   Host
+	remote *net.TCPAddr
+
+	mu     sync.Mutex
+	clock  tcpcore.Time // the latest time that the engine was told
+	engine *tcpcore.Engine
+	local  *net.TCPAddr
+
+	rd, wr, bye side // readers, writers, and who lingers in Close
+
+	writing   bool // a Write has its turn
+	closed    bool // the user called Close
+	readShut  bool // the user called CloseRead
+	told      bool // Host.Established was called
+	fallen    bool // passively opened and back in LISTEN: an embryo that died
+	over      bool // Host.Done was called, or is about to be
+	reported  bool // the user has been told why the connection broke
+	failure   error
+	linger    int
+	keepAlive bool
+	watch     watch
+
+	sending bool // the send token
+	trains  [maxGather]*tcpcore.Train
+
+	timer *time.Timer
+	due   tcpcore.Time // when timer fires; Never if it is not armed
+}
+
+// Conn is a TCP connection: a net.Conn with the methods of *net.TCPConn that can
+// exist here. All methods may be called by any number of goroutines at once.
+//
+// There is no SyscallConn and no File: the socket below may be shared, and what
+// arrives on it is not the stream.
+type Conn struct{ c *core }
+
+// Driver is the network's side of a connection. Receive and Finish are for
+// whoever reads the socket; all methods may be called by any number of goroutines.
+type Driver struct{ c *core }
+
+// New returns a connection around an engine that has been opened, and its Driver.
+// Nothing is sent before the first Driver.Finish. The addresses are what LocalAddr
+// and RemoteAddr return.
+func New(host Host, engine *tcpcore.Engine, local, remote netip.AddrPort, o Options) (*Conn, *Driver) {
+	all := &struct {
+		core
+		conn   Conn
+		driver Driver
+	}{}
+	c := &all.core
+	c.host, c.engine, c.linger, c.keepAlive = host, engine, o.Linger, o.KeepAlive
+	c.local, c.remote = net.TCPAddrFromAddrPort(local), net.TCPAddrFromAddrPort(remote)
+	c.due = tcpcore.Never
+	for _, s := range []*side{&c.rd, &c.wr, &c.bye} {
+		s.init(c)
+	}
+	all.conn.c, all.driver.c = c, c
+	return &all.conn, &all.driver
+}
+
+// LocalAddr returns the *net.TCPAddr of this end, with the port of the carrier. It
+// must not be modified.
+func (x *Conn) LocalAddr() net.Addr {
+	x.c.mu.Lock()
+	defer x.c.mu.Unlock()
+	return x.c.local
+}
+
+// RemoteAddr returns the *net.TCPAddr of the peer, with the port of the carrier. It
+// must not be modified.
+func (x *Conn) RemoteAddr() net.Addr { return x.c.remote }
+
+// Info returns a snapshot of the connection's state and counters, also after Close.
+func (x *Conn) Info() tcpcore.Info {
+	x.c.mu.Lock()
+	defer x.c.mu.Unlock()
+	return x.c.engine.Info()
+}
+
+// now reads the clock for the engine, whose time must not go back: a batch is
+// stamped when it arrives, and a writer may have the lock before the reader.
+func (c *core) now() tcpcore.Time { return c.at(c.host.Now()) }
+
+func (c *core) at(t tcpcore.Time) tcpcore.Time {
+	c.clock = max(c.clock, t)
+	return c.clock
+}

@@ -1,0 +1,114 @@
+package conn
+
+import (
+	"net"
+	"net/netip"
+
+	"example.com/culvert/tcpcore"
+	"example.com/culvert/tcpcore/segment"
+)
+
+// Receive processes one segment that arrived at now. Nothing is sent and nobody is
+// woken before Finish, so that all segments at hand are processed before any is
+// acknowledged (RFC 9293 MUST-58, MUST-59). It keeps nothing of s. It reports
+// whether s is a SYN that ended TIME-WAIT and belongs to a listener (RFC 6191).
+func (d *Driver) Receive(now tcpcore.Time, s *segment.Segment) (reopen bool) {
+	d.c.mu.Lock()
+	defer d.c.mu.Unlock()
+	return d.c.engine.Input(d.c.at(now), s)
+}
+
+// Finish ends a batch of Receive calls: it wakes readers and writers and sends what
+// is due. It is also how a new connection sends its first segment.
+func (d *Driver) Finish() {
+	d.c.mu.Lock()
+	defer d.c.mu.Unlock()
+	d.c.pump()
+}
+
+// Fail tells that the carrier died of err: the connection ends at once, and its
+// user gets err.
+func (d *Driver) Fail(err error) {
+	c := d.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failure == nil {
+		c.failure = err
+	}
+	c.engine.Abort(c.now())
+	c.pump()
+}
+
+// Abort resets the connection, for a user who never got it, or who must do without
+// it from now on. What it was about to tell its user becomes net.ErrClosed.
+func (d *Driver) Abort() {
+	c := d.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.shut()
+	c.engine.Abort(c.now())
+	c.pump()
+}
+
+// SoftError tells of a network error that may pass (RFC 9293 section 3.9.2.2).
+func (d *Driver) SoftError(err error) {
+	c := d.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.engine.SoftError(c.now(), err)
+	c.pump()
+}
+
+// HardError tells of one that says that the peer cannot be reached.
+func (d *Driver) HardError(err error) {
+	c := d.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.engine.HardError(c.now(), err)
+	c.pump()
+}
+
+// SetMMS tells that the largest segment which the carrier takes has changed, in
+// bytes, header included.
+func (d *Driver) SetMMS(mms int) {
+	c := d.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.engine.SetMMS(c.now(), mms)
+	c.pump()
+}
+
+// SetLocal tells the local address once it is known, when the system chose it.
+func (d *Driver) SetLocal(a netip.AddrPort) {
+	local := net.TCPAddrFromAddrPort(a)
+	d.c.mu.Lock()
+	defer d.c.mu.Unlock()
+	d.c.local = local
+}
+
+// Err tells why a connection that did not become established ended, as the
+// engine's error or the one given to Fail; nil while it lives.
+func (d *Driver) Err() error {
+	c := d.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failure != nil {
+		return c.failure
+	}
+	return c.cause(c.engine.Err())
+}
+
+// Established reports whether the handshake was completed.
+func (d *Driver) Established() bool {
+	d.c.mu.Lock()
+	defer d.c.mu.Unlock()
+	return d.c.told
+}
+
+// Closed reports whether the user has closed the connection: it is then only
+// delivering what is left.
+func (d *Driver) Closed() bool {
+	d.c.mu.Lock()
+	defer d.c.mu.Unlock()
+	return d.c.closed
+}

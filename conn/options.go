@@ -1,0 +1,140 @@
+package conn
+
+import (
+	"fmt"
+	"net"
+	"time"
+
+	"example.com/culvert/tcpcore"
+)
+
+// change runs f under the lock and does what follows from it, unless the
+// connection is closed.
+func (c *core) change(f func(now tcpcore.Time) error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return c.setError(net.ErrClosed)
+	}
+	if err := f(c.now()); err != nil {
+		return c.setError(err)
+	}
+	c.pump()
+	return nil
+}
+
+// SetNoDelay switches the Nagle algorithm (RFC 9293 section 3.7.4) off or on. Off,
+// that is true, is the default, as with package net.
+func (x *Conn) SetNoDelay(noDelay bool) error {
+	return x.c.change(func(tcpcore.Time) error {
+		x.c.engine.SetNoDelay(noDelay)
+		return nil
+	})
+}
+
+// SetKeepAlive switches keep-alive probes on or off; the default is off
+// (RFC 9293 MUST-25).
+func (x *Conn) SetKeepAlive(keepalive bool) error {
+	return x.c.setKeepAlive(&keepalive, -1, -1, -1)
+}
+
+// SetKeepAlivePeriod sets how long nothing must arrive before the first keep-alive
+// probe; the default is 2 hours. Values from 1 ms to a year are accepted.
+func (x *Conn) SetKeepAlivePeriod(d time.Duration) error {
+	if d <= 0 {
+		return x.c.change(func(tcpcore.Time) error {
+			return fmt.Errorf("SetKeepAlivePeriod: %v is not positive", d)
+		})
+	}
+	return x.c.setKeepAlive(nil, d, -1, -1)
+}
+
+// The meaning of zero in net.KeepAliveConfig, as package net documents it.
+const (
+	netKeepAliveTime  = 15 * time.Second
+	netKeepAliveCount = 9
+)
+
+// SetKeepAliveConfig sets all of keep-alive at once. As package net documents, a
+// zero Idle or Interval means 15 s and a zero Count 9 probes; negative ones leave
+// what is set.
+func (x *Conn) SetKeepAliveConfig(config net.KeepAliveConfig) error {
+	if config.Idle == 0 {
+		config.Idle = netKeepAliveTime
+	}
+	if config.Interval == 0 {
+		config.Interval = netKeepAliveTime
+	}
+	if config.Count == 0 {
+		config.Count = netKeepAliveCount
+	}
+	return x.c.setKeepAlive(&config.Enable, config.Idle, config.Interval, config.Count)
+}
+
+// setKeepAlive hands the settings to the engine; a nil on and negative values leave
+// what is set.
+func (c *core) setKeepAlive(on *bool, idle, interval time.Duration, count int) error {
+	return c.change(func(now tcpcore.Time) error {
+		check := tcpcore.Config{
+			KeepAliveIdle: max(idle, 0), KeepAliveInterval: max(interval, 0), KeepAliveCount: max(count, 0),
+		}
+		if err := check.Check(); err != nil {
+			return err
+		}
+		if on != nil {
+			c.keepAlive = *on
+		}
+		c.engine.SetKeepAlive(now, c.keepAlive, idle, interval, count)
+		return nil
+	})
+}
+
+// SetUserTimeout ends the connection with ETIMEDOUT when data stays unacknowledged
+// for so long (RFC 5482); 0, the default, leaves it to the limit on
+// retransmissions. Values from 1 ms to a year are accepted.
+func (x *Conn) SetUserTimeout(d time.Duration) error {
+	return x.c.change(func(now tcpcore.Time) error {
+		check := tcpcore.Config{UserTimeout: d}
+		if err := check.Check(); err != nil {
+			return err
+		}
+		x.c.engine.SetUserTimeout(now, d)
+		return nil
+	})
+}
+
+// SetTrafficClass sets the octet of IPv4's TOS or IPv6's traffic class to send with
+// from now on: the DSCP is its upper six bits, and the lower two, ECN, must be zero.
+// The default is 0. Where the carrier cannot send it, it has no effect.
+func (x *Conn) SetTrafficClass(tc uint8) error {
+	return x.c.change(func(tcpcore.Time) error {
+		check := tcpcore.Config{TrafficClass: tc}
+		if err := check.Check(); err != nil {
+			return err
+		}
+		x.c.engine.SetTrafficClass(tc)
+		return nil
+	})
+}
+
+// SetReadBuffer bounds the bytes that arrived and were not read, and so the window
+// offered to the peer. The default is 1 MiB. What was offered is not taken back.
+func (x *Conn) SetReadBuffer(bytes int) error { return x.c.setBuffers("SetReadBuffer", 0, bytes) }
+
+// SetWriteBuffer bounds the bytes that Write took over and the peer has not
+// acknowledged. The default is 1 MiB.
+func (x *Conn) SetWriteBuffer(bytes int) error { return x.c.setBuffers("SetWriteBuffer", bytes, 0) }
+
+func (c *core) setBuffers(who string, send, receive int) error {
+	return c.change(func(tcpcore.Time) error {
+		if send+receive <= 0 {
+			return fmt.Errorf("%s: %d bytes is not positive", who, send+receive)
+		}
+		check := tcpcore.Config{SendBuffer: send, ReceiveBuffer: receive}
+		if err := check.Check(); err != nil {
+			return err
+		}
+		c.engine.SetBuffers(send, receive)
+		return nil
+	})
+}

@@ -1,0 +1,153 @@
+package conn
+
+import (
+	"sync"
+	"time"
+
+	"example.com/culvert/tcpcore"
+)
+
+// maxGather is how many trains one call of Host.Transmit carries at most: enough
+// to spare system calls, little enough to start sending soon.
+const maxGather = 4
+
+// trainPool lends the buffers that segments are built in, so that an idle
+// connection holds none.
+var trainPool = sync.Pool{New: func() any {
+	return &tcpcore.Train{Buf: make([]byte, 0, tcpcore.MaxTrainBytes)}
+}}
+
+// pump does all that follows from a change of the engine: it wakes who waits for
+// it, sends what is due, arms the timer and lets go of a connection that is over.
+// It is called with the lock held, and lets go of it while it transmits.
+func (c *core) pump() {
+	c.observe()
+	if c.sending {
+		return // the holder of the token asks Output again before it lets go
+	}
+	c.sending = true
+	for {
+		n := c.gather()
+		if n == 0 {
+			break
+		}
+		c.mu.Unlock()
+		c.host.Transmit(c.trains[:n])
+		for i, t := range c.trains[:n] {
+			trainPool.Put(t)
+			c.trains[i] = nil
+		}
+		c.mu.Lock()
+	}
+	c.sending = false
+	c.observe()
+	c.arm()
+	c.part()
+}
+
+// gather fills c.trains, which belongs to the holder of the send token.
+func (c *core) gather() (n int) {
+	if c.failure != nil {
+		return 0 // nothing carries it any more
+	}
+	now := c.now()
+	for n < maxGather {
+		t := trainPool.Get().(*tcpcore.Train)
+		if !c.engine.Output(now, t) {
+			trainPool.Put(t)
+			break
+		}
+		c.trains[n] = t
+		n++
+	}
+	return n
+}
+
+// observe takes the engine's events and wakes who waits for them.
+func (c *core) observe() {
+	ev := c.engine.Events()
+	if ev == 0 {
+		return
+	}
+	if ev&(tcpcore.EvReadable|tcpcore.EvClosed|tcpcore.EvTimeWait) != 0 {
+		c.rd.wake()
+	}
+	if ev&(tcpcore.EvWritable|tcpcore.EvClosed|tcpcore.EvTimeWait|tcpcore.EvEstablished) != 0 {
+		c.wr.wake()
+	}
+	if ev&(tcpcore.EvAcked|tcpcore.EvClosed|tcpcore.EvTimeWait) != 0 {
+		c.bye.wake()
+	}
+	if ev&tcpcore.EvListen != 0 {
+		c.fallen = true
+	}
+	if ev&tcpcore.EvEstablished != 0 && !c.told {
+		c.told = true
+		c.host.Established()
+	}
+	c.watch.tell(ev)
+}
+
+// arm makes sure that the timer fires at the engine's deadline or before. A
+// deadline that moves later, or away, is noticed when the old one fires: moving
+// the timer at each acknowledgment would cost more.
+func (c *core) arm() {
+	d := c.engine.Deadline()
+	if c.over || d == tcpcore.Never || c.due <= d {
+		return
+	}
+	c.due = d
+	after := max(d.Sub(c.now()), 0)
+	if c.timer == nil {
+		c.timer = time.AfterFunc(after, c.tick)
+		return
+	}
+	c.timer.Reset(after)
+}
+
+func (c *core) tick() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.due = tcpcore.Never
+	if c.over {
+		return
+	}
+	now := c.now()
+	if c.engine.Deadline() > now {
+		c.arm()
+		return
+	}
+	c.engine.Advance(now)
+	c.pump()
+}
+
+// part lets the host forget a connection that needs it no more. It is called with
+// the lock held, and lets go of it to tell the host.
+func (c *core) part() {
+	if c.over || c.sending {
+		return
+	}
+	var rec tcpcore.TimeWaitRecord
+	var timeWait bool
+	switch st := c.engine.State(); {
+	case st == tcpcore.Closed || c.fallen:
+	case st == tcpcore.TimeWait && c.closed:
+		if rec, timeWait = c.engine.Retire(); !timeWait {
+			return
+		}
+	default:
+		return
+	}
+	c.over = true
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	c.due = tcpcore.Never
+	// Whoever still waits has nothing to wait for.
+	c.rd.wake()
+	c.wr.wake()
+	c.bye.wake()
+	c.mu.Unlock()
+	c.host.Done(rec, timeWait)
+	c.mu.Lock()
+}

@@ -1,0 +1,125 @@
+package conn
+
+import (
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"example.com/culvert/tcpcore"
+)
+
+// Read reads at least one byte of the stream, and blocks until there is one, the
+// peer has closed its direction (io.EOF), the read deadline passes
+// (os.ErrDeadlineExceeded), the connection breaks or is closed (net.ErrClosed). All
+// errors but io.EOF are *net.OpError.
+func (x *Conn) Read(p []byte) (int, error) {
+	c := x.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for {
+		if c.closed {
+			return 0, c.opError("read", net.ErrClosed)
+		}
+		if len(p) == 0 {
+			return 0, nil // as package net: before the deadline is looked at
+		}
+		now := c.now()
+		if err := c.rd.expired(now); err != nil {
+			return 0, c.opError("read", err)
+		}
+		if c.readShut {
+			return 0, io.EOF
+		}
+		n, err := c.engine.Read(now, p)
+		if n > 0 {
+			c.pump() // the window may be worth telling
+			return n, nil
+		}
+		if err != nil && err != tcpcore.ErrWouldBlock {
+			c.pump()
+			return 0, c.readError(err)
+		}
+		c.rd.wait()
+	}
+}
+
+// CloseRead shuts the reading side: what has arrived is discarded, and so is what
+// will; Read returns io.EOF. The peer is not told.
+func (x *Conn) CloseRead() error {
+	c := x.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return c.opError("close", net.ErrClosed)
+	}
+	c.readShut = true
+	c.engine.CloseRead(c.now())
+	c.rd.wake()
+	c.pump()
+	return nil
+}
+
+// copyPool lends the buffers of ReadFrom and WriteTo.
+var copyPool = sync.Pool{New: func() any { return new([128 << 10]byte) }}
+
+// WriteTo writes the stream to w until its end, which is not an error. It is what
+// io.Copy calls.
+func (x *Conn) WriteTo(w io.Writer) (n int64, err error) {
+	buf := copyPool.Get().(*[128 << 10]byte)
+	defer copyPool.Put(buf)
+	for {
+		var m int
+		m, err = x.Read(buf[:])
+		if m > 0 {
+			var k int
+			k, err = w.Write(buf[:m])
+			n += int64(k)
+			if err == nil && k < m {
+				err = io.ErrShortWrite
+			}
+		}
+		if err == io.EOF {
+			return n, nil
+		}
+		if err != nil {
+			return n, x.c.copyError("writeto", err)
+		}
+	}
+}
+
+// copyError dresses an error that came out of a copy as package net does.
+func (c *core) copyError(op string, err error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.opError(op, err)
+}
+
+// SetDeadline sets both deadlines: absolute times after which Read and Write fail
+// with os.ErrDeadlineExceeded, those that are blocked already included. The zero
+// time means none. No byte is lost by a deadline, and it may be extended after it
+// has passed.
+func (x *Conn) SetDeadline(t time.Time) error { return x.c.setDeadline(t, true, true) }
+
+// SetReadDeadline sets the deadline of Read; see SetDeadline.
+func (x *Conn) SetReadDeadline(t time.Time) error { return x.c.setDeadline(t, true, false) }
+
+// SetWriteDeadline sets the deadline of Write; see SetDeadline. A Write that it
+// interrupts reports how much was taken over, and that much will be sent.
+func (x *Conn) SetWriteDeadline(t time.Time) error { return x.c.setDeadline(t, false, true) }
+
+func (c *core) setDeadline(t time.Time, read, write bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return c.setError(net.ErrClosed)
+	}
+	now := c.now()
+	if read {
+		c.rd.set(now, t)
+	}
+	if write {
+		c.wr.set(now, t)
+	}
+	return nil
+}

@@ -1,0 +1,176 @@
+package transport
+
+import (
+	"fmt"
+	"time"
+
+	"example.com/culvert/conn"
+	"example.com/culvert/tcpcore"
+	"example.com/culvert/tcpcore/congestion"
+)
+
+// Config holds every tunable of connections and listeners. The zero value works:
+// each field that is zero means its default, which ends its comment. A bad value is
+// an error of Dial or Listen that names the field. A Config may be shared, and
+// must not be changed while a Dial or Listen reads it; later changes have no effect.
+type Config struct {
+	// CongestionControl names the congestion control; congestion.Names lists the
+	// known ones. Default "reno".
+	CongestionControl string
+	// Controller makes the congestion controller of each connection, instead of a
+	// named one. Default nil.
+	Controller func() congestion.Controller
+
+	// MSS bounds the data in one segment, both ways, in bytes, below what the path
+	// allows: 64 to 65487. Default no further bound.
+	MSS int
+	// InitialWindow is the congestion window to begin with, in segments
+	// (RFC 6928): 1 to 1000. Default 10.
+	InitialWindow int
+	// SendBuffer bounds the bytes that Write took over and the peer has not
+	// acknowledged. Default 1 MiB.
+	SendBuffer int
+	// ReceiveBuffer bounds the bytes that arrived and were not read, and so the
+	// window offered to the peer. Default 1 MiB.
+	ReceiveBuffer int
+
+	// MinRTO is the smallest retransmission timeout, 1 ms to 1 minute. Default
+	// 200 ms, as Linux and FreeBSD have it (RFC 6298 says 1 s).
+	MinRTO time.Duration
+	// MaxRTO is the largest, at least 1 s. Default 60 s.
+	MaxRTO time.Duration
+	// InitialRTO is the one before the first round trip was measured. Default 1 s.
+	InitialRTO time.Duration
+	// MSL is the maximum segment lifetime, 1 ms to a day; TIME-WAIT lasts twice as
+	// long. Default 30 s, as Linux and FreeBSD have it (RFC 9293 says 2 minutes).
+	MSL time.Duration
+	// DelayedACK is how long an acknowledgment may wait for company, at most
+	// 500 ms; negative acknowledges at once. Default 40 ms.
+	DelayedACK time.Duration
+	// Nagle holds small segments back while data is unacknowledged (RFC 9293
+	// section 3.7.4); conn.Conn.SetNoDelay changes it. Default off, as in package net.
+	Nagle bool
+
+	// NoSACK, NoTimestamps and NoWindowScale leave the option out of our SYN
+	// (RFC 2018, RFC 7323). Default all are offered.
+	NoSACK, NoTimestamps, NoWindowScale bool
+
+	// KeepAlive switches keep-alive probes on. Default off (RFC 9293 MUST-25).
+	KeepAlive bool
+	// KeepAliveIdle is how long nothing arrives before the first probe. Default 2 h.
+	KeepAliveIdle time.Duration
+	// KeepAliveInterval is the time between probes. Default 75 s.
+	KeepAliveInterval time.Duration
+	// KeepAliveCount is how many unanswered probes end the connection, 1 to 1000.
+	// Default 9.
+	KeepAliveCount int
+	// UserTimeout ends a connection with ETIMEDOUT when data stays unacknowledged
+	// for so long (RFC 5482). Default none.
+	UserTimeout time.Duration
+	// Retries1 is R1 of RFC 9293 section 3.8.3: after so many retransmissions of a
+	// segment conn.Conn.Notify tells of tcpcore.EvSuspect. Default 3.
+	Retries1 int
+	// Retries2 is R2: after so many the connection ends with ETIMEDOUT. Default 15.
+	Retries2 int
+	// SYNRetries is R2 for SYN and SYN-ACK. Default 7.
+	SYNRetries int
+	// OrphanTimeout ends a connection that was closed here, waits for nothing but
+	// the peer, and makes no progress for so long. Default 60 s.
+	OrphanTimeout time.Duration
+
+	// TrafficClass is the octet of IPv4's TOS or IPv6's traffic class: the DSCP in
+	// the upper six bits (RFC 9293 MUST-48); the lower two, ECN, must be zero. Where
+	// the carrier cannot set it, it has no effect. Default 0.
+	TrafficClass uint8
+	// HopLimit is the TTL or hop limit to send with, 1 to 255 (RFC 9293 MUST-49).
+	// Where the carrier cannot set it, it has no effect. Default the system's.
+	HopLimit int
+
+	// Linger is what Close does with data that is not yet acknowledged: positive,
+	// it blocks for so many seconds at most; negative, it discards the data and
+	// resets the connection. conn.Conn.SetLinger changes it. Default 0: Close
+	// returns at once and delivery goes on in the background.
+	Linger int
+	// Backlog bounds a listener's connections that are half open or not yet
+	// accepted, together: 1 to 1,000,000. ListenConfig.Backlog goes before it.
+	// Default 1024.
+	Backlog int
+}
+
+const maxBacklog = 1000000
+
+// settings are a Config that was checked, in the form that connections want.
+type settings struct {
+	core    tcpcore.Config
+	hop     uint8
+	backlog int
+	conn    conn.Options
+}
+
+// settings returns the checked form of c, which may be nil, or an error that names
+// the first field with a bad value.
+func (c *Config) settings() (*settings, error) {
+	if c == nil {
+		c = &Config{}
+	}
+	s := &settings{backlog: c.Backlog, hop: uint8(c.HopLimit)}
+	s.core = tcpcore.Config{
+		Congestion:        c.Controller,
+		MSS:               c.MSS,
+		InitialWindow:     c.InitialWindow,
+		SendBuffer:        c.SendBuffer,
+		ReceiveBuffer:     c.ReceiveBuffer,
+		MinRTO:            c.MinRTO,
+		MaxRTO:            c.MaxRTO,
+		InitialRTO:        c.InitialRTO,
+		MSL:               c.MSL,
+		DelayedACK:        c.DelayedACK,
+		NoDelay:           !c.Nagle,
+		NoSACK:            c.NoSACK,
+		NoTimestamps:      c.NoTimestamps,
+		NoWindowScale:     c.NoWindowScale,
+		KeepAlive:         c.KeepAlive,
+		KeepAliveIdle:     c.KeepAliveIdle,
+		KeepAliveInterval: c.KeepAliveInterval,
+		KeepAliveCount:    c.KeepAliveCount,
+		UserTimeout:       c.UserTimeout,
+		Retries1:          c.Retries1,
+		Retries2:          c.Retries2,
+		SYNRetries:        c.SYNRetries,
+		OrphanTimeout:     c.OrphanTimeout,
+		TrafficClass:      c.TrafficClass,
+	}
+	if err := s.core.Check(); err != nil {
+		return nil, fmt.Errorf("Config.%w", err)
+	}
+	if name := c.CongestionControl; name != "" {
+		if c.Controller != nil {
+			return nil, fmt.Errorf("Config.Controller: is set, and so is CongestionControl (%q)", name)
+		}
+		if _, err := congestion.New(name); err != nil {
+			return nil, fmt.Errorf("Config.CongestionControl: %w", err)
+		}
+		s.core.Congestion = func() congestion.Controller {
+			ctl, err := congestion.New(name)
+			if err != nil {
+				return congestion.NewReno() // a name is never taken back
+			}
+			return ctl
+		}
+	}
+	if c.HopLimit < 0 || c.HopLimit > 255 {
+		return nil, fmt.Errorf("Config.HopLimit: %d is outside of 1..255", c.HopLimit)
+	}
+	if c.Backlog < 0 || c.Backlog > maxBacklog {
+		return nil, fmt.Errorf("Config.Backlog: %d is outside of 1..%d", c.Backlog, maxBacklog)
+	}
+	// As SetLinger counts: below zero is the background, zero discards.
+	switch s.conn.Linger = c.Linger; {
+	case c.Linger == 0:
+		s.conn.Linger = -1
+	case c.Linger < 0:
+		s.conn.Linger = 0
+	}
+	s.conn.KeepAlive = c.KeepAlive
+	return s, nil
+}

@@ -1,0 +1,100 @@
+package transport
+
+import (
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"example.com/culvert/carrier"
+	"example.com/culvert/conn"
+	"example.com/culvert/listener"
+	"example.com/culvert/tcpcore"
+)
+
+// flow is a connection as its shard knows it: its conn.Host.
+type flow struct {
+	s      *shard
+	key    key // the shard's lock guards it
+	peer   netip.AddrPort
+	cfg    *settings
+	driver *conn.Driver
+
+	// source is the local address to send from; the zero Addr leaves it to the
+	// system. With learn, answered becomes the one where the peer's segments arrive.
+	source   netip.Addr
+	learn    bool
+	answered atomic.Pointer[netip.Addr]
+
+	backlog *listener.Place // of a passive open
+	opened  chan struct{}   // of an active open: closed when it came to an end, good or bad
+	once    sync.Once       // closes opened
+
+	touched bool               // belongs to the goroutine that reads
+	out     []carrier.Datagram // belongs to whoever transmits
+}
+
+// Now reads the shard's clock.
+func (f *flow) Now() tcpcore.Time { return f.s.clock.now() }
+
+// Transmit hands trains to the carrier. What cannot be sent now is lost as a
+// datagram may be: the engine will send it again.
+func (f *flow) Transmit(trains []*tcpcore.Train) {
+	source := f.source
+	if a := f.answered.Load(); a != nil {
+		source = *a // RFC 9293 MUST-45: always the address of the previous segments
+	}
+	for _, t := range trains {
+		size := t.SegmentSize
+		if size >= len(t.Buf) {
+			size = 0
+		}
+		f.out = append(f.out, carrier.Datagram{
+			Peer: f.peer, Local: source, Data: t.Buf, SegmentSize: size,
+			TrafficClass: t.TrafficClass, HopLimit: f.cfg.hop,
+		})
+	}
+	f.s.seal(f.out)
+	f.s.write(f.out, f.sendFailed)
+	clear(f.out)
+	f.out = f.out[:0]
+}
+
+// Established tells whoever waits for the handshake.
+func (f *flow) Established() {
+	if f.backlog != nil {
+		f.backlog.Ready()
+	}
+	f.end()
+}
+
+// Done takes the connection out of the shard.
+func (f *flow) Done(rec tcpcore.TimeWaitRecord, timeWait bool) {
+	if f.backlog != nil {
+		f.backlog.Release()
+	}
+	f.s.forget(f, rec, timeWait)
+	f.end()
+}
+
+func (f *flow) end() {
+	if f.opened != nil {
+		f.once.Do(func() { close(f.opened) })
+	}
+}
+
+// settleSource makes the address that the peer answered to the connection's local
+// address for good.
+func (f *flow) settleSource() {
+	a := f.answered.Load()
+	if !f.learn || a == nil {
+		return
+	}
+	f.s.mu.Lock()
+	if k := f.s.keyOf(f.peer, *a, f.key.localPort, f.key.remotePort); f.s.flows[f.key] == f && !f.s.taken(k) {
+		delete(f.s.flows, f.key)
+		f.key = k
+		f.s.flows[k] = f
+	}
+	f.s.mu.Unlock()
+	f.driver.SetLocal(netip.AddrPortFrom(*a, f.s.local.Port()))
+}

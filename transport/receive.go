@@ -1,0 +1,187 @@
+package transport
+
+import (
+	"encoding/binary"
+	"errors"
+	"net/netip"
+	"sync/atomic"
+	"syscall"
+
+	"example.com/culvert/carrier"
+	"example.com/culvert/listener"
+	"example.com/culvert/tcpcore"
+	"example.com/culvert/tcpcore/segment"
+)
+
+// inbox is what only the goroutine that reads a shard touches, but for the counts.
+type inbox struct {
+	seg     segment.Segment
+	touched []*flow // they have had segments of the batch
+	counts  counts
+}
+
+// counts are the datagrams that nobody is told of otherwise.
+type counts struct {
+	malformed, refused, unanswered atomic.Uint64
+}
+
+// read is the shard's goroutine: it processes batches until the carrier ends.
+func (s *shard) read() {
+	for {
+		b, err := s.car.ReadBatch()
+		if err != nil {
+			s.fail(err)
+			return
+		}
+		s.batch(b)
+	}
+}
+
+// batch runs one batch to completion: all its segments are processed before
+// anything is sent (RFC 9293 MUST-58, MUST-59).
+func (s *shard) batch(b *carrier.Batch) {
+	now := s.clock.now()
+	for i := range b.Datagrams {
+		d := &b.Datagrams[i]
+		if d.Err != nil {
+			s.report(d)
+			continue
+		}
+		for seg := range d.Segments {
+			s.receive(now, d, seg)
+		}
+	}
+	b.Release()
+	for i, f := range s.in.touched {
+		f.touched = false
+		f.driver.Finish()
+		s.in.touched[i] = nil
+	}
+	s.in.touched = s.in.touched[:0]
+	s.flush()
+}
+
+// receive finds out whom a segment is for.
+func (s *shard) receive(now tcpcore.Time, d *carrier.Datagram, b []byte) {
+	seg := &s.in.seg
+	if segment.Parse(seg, b) != nil || !s.verify(d, b) {
+		s.in.counts.malformed.Add(1)
+		return
+	}
+	k := s.keyOf(d.Peer, d.Local, seg.DstPort, seg.SrcPort)
+	s.mu.Lock()
+	f, at := s.find(k)
+	if f == nil && s.waits.has(at) {
+		reply, reopen := s.waits.input(now, at, seg, s.out.room())
+		if !reopen {
+			s.mu.Unlock()
+			s.answer(d, reply)
+			return
+		}
+	}
+	p := s.ports[seg.DstPort]
+	s.mu.Unlock()
+	if f != nil {
+		f.seen(d.Local)
+		reopen := f.driver.Receive(now, seg)
+		s.touch(f)
+		if !reopen {
+			return
+		}
+		// RFC 6191: the connection gave way in TIME-WAIT, and its place is free.
+		f.driver.Finish()
+	}
+	if p == nil {
+		// RFC 9293 section 3.10.7.1. The answer is never larger than the question.
+		if reply := tcpcore.Refuse(s.out.room(), seg); len(reply) <= len(b) {
+			s.in.counts.refused.Add(1)
+			s.answer(d, reply)
+		}
+		return
+	}
+	switch v := p.intake.Receive(seg, d.Peer, d.Local, s.out.room()); v.Action {
+	case listener.Reply:
+		if len(v.Reply) <= len(b) {
+			s.answer(d, v.Reply)
+		}
+	case listener.Open:
+		s.open(now, p, k, seg, v.Place)
+	}
+}
+
+// open makes a connection that listens, and gives it its SYN.
+func (s *shard) open(now tcpcore.Time, p *port, k key, seg *segment.Segment, place *listener.Place) {
+	engine := tcpcore.New(p.cfg.core)
+	if engine.OpenPassive(now, s.params(k)) != nil {
+		place.Release()
+		return
+	}
+	f := &flow{s: s, key: k, peer: k.peer, cfg: p.cfg, source: k.local, backlog: place}
+	c, err := s.newFlow(f, engine)
+	if err != nil {
+		place.Release()
+		return
+	}
+	if !place.Bind(c, f.driver.Abort) {
+		f.driver.Abort() // the listener has closed
+		return
+	}
+	f.driver.Receive(now, seg)
+	s.touch(f)
+}
+
+func (s *shard) touch(f *flow) {
+	if !f.touched {
+		f.touched = true
+		s.in.touched = append(s.in.touched, f)
+	}
+}
+
+// report passes a network error to the connection that caused it (RFC 9293
+// MUST-54): by what the report quotes of our segment, or by the only peer there is.
+func (s *shard) report(d *carrier.Datagram) {
+	if len(d.Data) >= 4 {
+		// The source port is ours: the quoted segment is one that we sent.
+		ours, theirs := binary.BigEndian.Uint16(d.Data), binary.BigEndian.Uint16(d.Data[2:])
+		k := s.keyOf(d.Peer, d.Local, ours, theirs)
+		s.mu.Lock()
+		f, _ := s.find(k)
+		s.mu.Unlock()
+		if f != nil {
+			f.networkError(d.Err)
+		}
+		return
+	}
+	if !s.caps.Connected.IsValid() {
+		return // nobody can tell whose it is
+	}
+	var all []*flow
+	s.mu.Lock()
+	for _, f := range s.flows {
+		all = append(all, f)
+	}
+	s.mu.Unlock()
+	for _, f := range all {
+		f.networkError(d.Err)
+	}
+}
+
+// networkError tells a connection what became of a segment that it sent.
+func (f *flow) networkError(err error) {
+	switch {
+	case errors.Is(err, syscall.EMSGSIZE):
+		f.driver.SetMMS(f.s.car.MMS(f.peer))
+	case unreachable(err):
+		f.driver.HardError(err)
+	default:
+		f.driver.SoftError(err)
+	}
+}
+
+// seen notes the address that the peer answered to, for a connection that left the
+// choice to the system.
+func (f *flow) seen(local netip.Addr) {
+	if f.learn && local.IsValid() {
+		f.answered.Store(&local)
+	}
+}

@@ -1,0 +1,163 @@
+package transport
+
+import (
+	"container/list"
+	"errors"
+	"net/netip"
+	"reflect"
+	"sync"
+	"syscall"
+
+	piontransport "github.com/pion/transport/v3"
+
+	"example.com/culvert/carrier"
+	"example.com/culvert/udpcarrier"
+)
+
+// The registry knows the shards whose socket has a port of its own, by address. The
+// socket of a listener outlives it while connections that it accepted do, or their
+// TIME-WAIT; a new Listen on the same address, or a Dial from it, takes it over
+// instead of finding the address in use (RFC 9293 MUST-42).
+var registry = &shards{m: make(map[address]*entry)}
+
+type shards struct {
+	mu sync.Mutex
+	m  map[address]*entry
+}
+
+// address is where a socket is bound, and in which network.
+type address struct {
+	net     piontransport.Net
+	network string // of a wildcard: it tells which families
+	local   netip.AddrPort
+}
+
+type entry struct {
+	at    address
+	shard *shard
+}
+
+func newAddress(n piontransport.Net, network string, local netip.AddrPort) (a address, shared bool) {
+	if n != nil && !reflect.TypeOf(n).Comparable() {
+		return a, false
+	}
+	if ip := local.Addr(); ip.IsValid() && !ip.IsUnspecified() {
+		network = ""
+	} else {
+		local = netip.AddrPortFrom(netip.Addr{}, local.Port())
+	}
+	return address{n, network, local}, true
+}
+
+// open returns the shard of a socket bound to local, with the caller as a user: one
+// that is there, or a new one.
+func (r *shards) open(n piontransport.Net, network string, local netip.AddrPort) (*shard, error) {
+	at, shared := newAddress(n, network, local)
+	for tried := false; ; tried = true {
+		if s := r.get(at); s != nil && shared {
+			if !s.use() {
+				<-s.gone // it is closing its socket
+				continue
+			}
+			if s.excluded() {
+				s.leave()
+				return nil, errInUse
+			}
+			return s, nil
+		}
+		c, err := udpcarrier.ListenNet(n, network, local, udpcarrier.Options{})
+		if err != nil {
+			if errors.Is(err, syscall.EADDRINUSE) && !tried && r.get(at) != nil {
+				continue // somebody here was faster
+			}
+			return nil, err
+		}
+		return r.add(n, network, c, shared), nil
+	}
+}
+
+// add makes the shard of a new socket and enters it.
+func (r *shards) add(n piontransport.Net, network string, c carrier.Carrier, shared bool) *shard {
+	s := newShard(c)
+	if !shared {
+		return s
+	}
+	at, _ := newAddress(n, network, c.LocalAddr())
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s.entry = &entry{at, s}
+	r.m[at] = s.entry
+	return s
+}
+
+func (r *shards) get(at address) *shard {
+	if at.local.Port() == 0 {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e := r.m[at]; e != nil {
+		return e.shard
+	}
+	return nil
+}
+
+// drop takes a shard out, which has closed its socket.
+func (e *entry) drop() {
+	if e == nil {
+		return
+	}
+	registry.mu.Lock()
+	defer registry.mu.Unlock()
+	if registry.m[e.at] == e {
+		delete(registry.m, e.at)
+	}
+}
+
+// excluded reports whether an Endpoint has the shard for itself.
+func (s *shard) excluded() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.exclusive
+}
+
+// maxLingering bounds the sockets, in the whole process, that stay open for nothing
+// but TIME-WAIT.
+const maxLingering = 1024
+
+// lingering are those sockets, oldest first. Its lock comes after a shard's.
+var lingering lingerers
+
+type lingerers struct {
+	mu    sync.Mutex
+	order list.List // of *shard
+	where map[*shard]*list.Element
+}
+
+// add enters a shard, and returns the one that must go to make room, if any.
+func (l *lingerers) add(s *shard) (oldest *shard) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.where[s] != nil {
+		return nil
+	}
+	if l.where == nil {
+		l.where = make(map[*shard]*list.Element)
+	}
+	l.where[s] = l.order.PushBack(s)
+	if l.order.Len() <= maxLingering {
+		return nil
+	}
+	oldest = l.order.Remove(l.order.Front()).(*shard)
+	delete(l.where, oldest)
+	return oldest
+}
+
+func (l *lingerers) remove(s *shard) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e := l.where[s]; e != nil {
+		l.order.Remove(e)
+		delete(l.where, s)
+	}
+}

@@ -1,0 +1,327 @@
+package transport
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+
+	"example.com/culvert/carrier"
+	"example.com/culvert/conn"
+	"example.com/culvert/listener"
+	"example.com/culvert/tcpcore"
+	"example.com/culvert/tcpcore/segment"
+)
+
+// shard is one carrier, the goroutine that reads it, and what its segments belong
+// to. It lives while anything needs it: a user (an Endpoint, or a Dial or Listen
+// that is going on), a flow, a listener, a record in TIME-WAIT.
+type shard struct {
+	car   carrier.Carrier
+	caps  carrier.Caps
+	local netip.AddrPort
+	wild  bool // the carrier is on a wildcard: flows differ by local address too
+	clock clock
+	entry *entry // in the registry; nil if it is not shared
+
+	mu        sync.Mutex
+	users     int
+	exclusive bool // an Endpoint has it, and nobody else may listen
+	flows     map[key]*flow
+	ports     map[uint16]*port
+	waits     timeWaits
+	keepWaits bool // TIME-WAIT keeps the carrier open
+	dead      bool
+	err       error         // why, if the carrier failed
+	gone      chan struct{} // closed when the carrier is
+
+	in  inbox
+	out outbox
+}
+
+// key is a connection's identity in a shard. local is the zero Addr where the
+// carrier has only one address, and where the local address is not known (yet).
+type key struct {
+	peer                  netip.AddrPort
+	local                 netip.Addr
+	localPort, remotePort uint16 // of the TCP header
+}
+
+// port is a listener's inner port.
+type port struct {
+	l      *listener.Listener
+	intake *listener.Intake
+	cfg    *settings
+}
+
+// newShard starts reading car, on behalf of one user.
+func newShard(car carrier.Carrier) *shard {
+	s := &shard{
+		car: car, caps: car.Caps(), local: car.LocalAddr(), clock: newClock(), users: 1, keepWaits: true,
+		flows: make(map[key]*flow), ports: make(map[uint16]*port), gone: make(chan struct{}),
+	}
+	s.wild = !s.local.Addr().IsValid() || s.local.Addr().IsUnspecified()
+	s.out.limit.init()
+	go s.read()
+	return s
+}
+
+// use adds a user. It reports false if the shard is closing.
+func (s *shard) use() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.dead {
+		return false
+	}
+	s.users++
+	lingering.remove(s)
+	return true
+}
+
+// claim gives the shard to an Endpoint alone, unless somebody has it.
+func (s *shard) claim() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.exclusive || s.users > 1 || len(s.ports) > 0 {
+		return errInUse
+	}
+	s.exclusive = true
+	return nil
+}
+
+// leave takes a user away.
+func (s *shard) leave() {
+	s.mu.Lock()
+	s.users--
+	s.settle()
+}
+
+// settle closes the carrier if nothing needs it any more. It is called with the
+// lock held and lets go of it.
+func (s *shard) settle() {
+	if s.dead || s.users > 0 || len(s.flows) > 0 || len(s.ports) > 0 {
+		s.mu.Unlock()
+		return
+	}
+	if s.keepWaits && s.waits.len() > 0 {
+		// Only TIME-WAIT is left. The number of sockets that wait like this is bounded.
+		oldest := lingering.add(s)
+		s.mu.Unlock()
+		if oldest != nil {
+			oldest.hurry()
+		}
+		return
+	}
+	s.close()
+}
+
+// hurry closes a shard that only TIME-WAIT kept.
+func (s *shard) hurry() {
+	s.mu.Lock()
+	if s.dead || s.users > 0 || len(s.flows) > 0 || len(s.ports) > 0 {
+		s.mu.Unlock()
+		return
+	}
+	s.close()
+}
+
+// close is called with the lock held and lets go of it.
+func (s *shard) close() {
+	s.dead = true
+	s.waits.clear()
+	lingering.remove(s)
+	s.mu.Unlock()
+	s.car.Close()
+	s.entry.drop()
+	close(s.gone)
+}
+
+// fail is the end of a shard whose carrier broke.
+func (s *shard) fail(err error) {
+	s.mu.Lock()
+	if s.dead {
+		s.mu.Unlock()
+		return
+	}
+	s.err = err
+	flows := make([]*flow, 0, len(s.flows))
+	for _, f := range s.flows {
+		flows = append(flows, f)
+	}
+	ports := s.ports
+	s.ports = make(map[uint16]*port)
+	s.close()
+	for _, p := range ports {
+		p.intake.Fail(err)
+	}
+	for _, f := range flows {
+		f.driver.Fail(err)
+	}
+}
+
+// shut is the end of an Endpoint: listeners and open connections go, those that
+// their user closed may finish.
+func (s *shard) shut() {
+	s.mu.Lock()
+	s.exclusive = false
+	var flows []*flow
+	for _, f := range s.flows {
+		flows = append(flows, f)
+	}
+	var listeners []*listener.Listener
+	for _, p := range s.ports {
+		listeners = append(listeners, p.l)
+	}
+	s.mu.Unlock()
+	for _, l := range listeners {
+		l.Close()
+	}
+	for _, f := range flows {
+		if !f.driver.Closed() {
+			f.driver.Abort()
+		}
+	}
+}
+
+// fate is the answer to whoever wants something of a dead shard.
+func (s *shard) fate() error {
+	if s.err != nil {
+		return s.err
+	}
+	return net.ErrClosed
+}
+
+// listen makes a listener on an inner port, 0 meaning the carrier's.
+func (s *shard) listen(number uint16, cfg *settings) (*listener.Listener, error) {
+	if number == 0 {
+		number = s.local.Port()
+	}
+	if number == 0 {
+		return nil, errors.New("the carrier has no port to listen on; name one")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.dead {
+		return nil, s.fate()
+	}
+	if s.ports[number] != nil {
+		return nil, errInUse
+	}
+	p := &port{cfg: cfg}
+	l, intake := listener.New(carrier.Addr(s.local), cfg.backlog, func() { s.unlisten(number, p) })
+	p.l, p.intake = l, intake
+	s.ports[number] = p
+	return l, nil
+}
+
+func (s *shard) unlisten(number uint16, p *port) {
+	s.mu.Lock()
+	if s.ports[number] == p {
+		delete(s.ports, number)
+	}
+	s.settle()
+}
+
+// keyOf is the key of what arrives from peer at local.
+func (s *shard) keyOf(peer netip.AddrPort, local netip.Addr, localPort, remotePort uint16) key {
+	if !s.wild {
+		local = netip.Addr{}
+	}
+	return key{peer, local, localPort, remotePort}
+}
+
+// find looks a flow or a record up, the lock held. It returns the key under which
+// there is one: a connection that was dialled from a wildcard may not know its
+// local address yet.
+func (s *shard) find(k key) (*flow, key) {
+	if f := s.flows[k]; f != nil || !k.local.IsValid() || s.waits.has(k) {
+		return f, k
+	}
+	any := k
+	any.local = netip.Addr{}
+	if f := s.flows[any]; f != nil || s.waits.has(any) {
+		return f, any
+	}
+	return nil, k
+}
+
+// taken reports whether a new connection cannot have the key, the lock held.
+func (s *shard) taken(k key) bool { return s.flows[k] != nil || s.waits.has(k) }
+
+// params are what an engine is told when it opens.
+func (s *shard) params(k key) tcpcore.Params {
+	local := netip.AddrPortFrom(k.local, s.local.Port())
+	return tcpcore.Params{
+		LocalPort:       k.localPort,
+		RemotePort:      k.remotePort,
+		ISN:             tcpcore.ISN(secret(), local, k.peer, k.localPort, k.remotePort),
+		TimestampOffset: tcpcore.TimestampOffset(secret(), local, k.peer, k.localPort, k.remotePort),
+		MMS:             s.car.MMS(k.peer),
+		IPv6:            k.peer.Addr().Is6(),
+	}
+}
+
+// newFlow makes a connection around an opened engine and enters it under k, unless
+// that is taken.
+func (s *shard) newFlow(f *flow, engine *tcpcore.Engine) (*conn.Conn, error) {
+	local := netip.AddrPortFrom(s.local.Addr(), s.local.Port())
+	if f.source.IsValid() {
+		local = netip.AddrPortFrom(f.source, s.local.Port())
+	}
+	var c *conn.Conn
+	c, f.driver = conn.New(f, engine, local, f.peer, f.cfg.conn)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.dead:
+		return nil, s.fate()
+	case s.taken(f.key):
+		return nil, errInUse
+	}
+	s.flows[f.key] = f
+	return c, nil
+}
+
+// forget takes a flow out; what remains of it is the record, if timeWait.
+func (s *shard) forget(f *flow, rec tcpcore.TimeWaitRecord, timeWait bool) {
+	now := s.clock.now()
+	s.mu.Lock()
+	if s.flows[f.key] == f {
+		delete(s.flows, f.key)
+		if timeWait && !s.dead {
+			s.waits.add(f.key, rec)
+			s.waits.arm(now, s.expire)
+		}
+	}
+	s.settle()
+}
+
+// expire is the timer of TIME-WAIT.
+func (s *shard) expire() {
+	now := s.clock.now()
+	s.mu.Lock()
+	s.waits.fired()
+	s.waits.expire(now)
+	s.waits.arm(now, s.expire)
+	s.settle()
+}
+
+// unreachable tells whether a network error says that nobody is there (RFC 9293
+// section 3.9.2.2, codes 2 to 4: SHLD-26). All others are soft (MUST-56); a Source
+// Quench is none of these and no error at all (MUST-55).
+func unreachable(err error) bool {
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ENOPROTOOPT)
+}
+
+// verify checks a segment's checksum where the carrier leaves that to us.
+func (s *shard) verify(d *carrier.Datagram, b []byte) bool {
+	if !s.caps.Checksum {
+		return true
+	}
+	local := d.Local
+	if !local.IsValid() {
+		local = s.local.Addr()
+	}
+	return segment.VerifyChecksum(b, d.Peer.Addr(), local)
+}
