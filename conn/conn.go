@@ -52,7 +52,6 @@ type core struct {
 	closed    bool // the user called Close
 	readShut  bool // the user called CloseRead
 	told      bool // Host.Established was called
-	fallen    bool // passively opened and back in LISTEN: an embryo that died
 	over      bool // Host.Done was called, or is about to be
 	reported  bool // the user has been told why the connection broke
 	failure   error

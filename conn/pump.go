@@ -78,9 +78,6 @@ func (c *core) observe() {
 	if ev&(tcpcore.EvAcked|tcpcore.EvClosed|tcpcore.EvTimeWait) != 0 {
 		c.bye.wake()
 	}
-	if ev&tcpcore.EvListen != 0 {
-		c.fallen = true
-	}
 	if ev&tcpcore.EvEstablished != 0 && !c.told {
 		c.told = true
 		c.host.Established()
@@ -130,7 +127,9 @@ func (c *core) part() {
 	var rec tcpcore.TimeWaitRecord
 	var timeWait bool
 	switch st := c.engine.State(); {
-	case st == tcpcore.Closed || c.fallen:
+	case st == tcpcore.Closed, st == tcpcore.Listen:
+		// LISTEN is an embryo whose handshake came to nothing: the listener itself is
+		// still there for the peer's next SYN.
 	case st == tcpcore.TimeWait && c.closed:
 		if rec, timeWait = c.engine.Retire(); !timeWait {
 			return
