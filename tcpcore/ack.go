@@ -50,7 +50,8 @@ func (e *Engine) processACK(now Time, s *segment.Segment) {
 			Now: time.Duration(now), Acked: a.bytes, Sacked: a.sacked, InFlight: a.flight,
 			RTT: a.rtt, SRTT: e.rtt.srtt, MinRTT: e.rtt.min,
 			InRecovery: e.rec.phase == fastRecovery, AfterRTO: e.rec.phase == afterTimeout,
-			AppLimited: !e.snd.limited, Delivered: int64(e.count.BytesAcked),
+			// Until what was lost at a timeout has been sent again, only the window limits.
+			AppLimited: !e.snd.limited && e.rec.phase == open, Delivered: int64(e.count.BytesAcked),
 		})
 	}
 	if advanced {

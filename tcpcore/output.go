@@ -221,7 +221,7 @@ func (e *Engine) retransmit(now Time, t *Train) bool {
 			size--
 		}
 		room := e.snd.una.Add(e.snd.wnd).Sub(r.seq)
-		if p := e.pipe(); room <= 0 || p > 0 && p+min(size, e.snd.mss) > e.window() {
+		if p := e.pipe(); room <= 0 || !e.rec.first && p > 0 && p+min(size, e.snd.mss) > e.window() {
 			break
 		}
 		if n := min(e.snd.mss, room); size > n {
@@ -239,6 +239,7 @@ func (e *Engine) retransmit(now Time, t *Train) bool {
 			flags = segment.FIN
 		}
 		b.add(r.seq, size, flags)
+		e.rec.first = false
 		e.resent(now, i)
 		e.count.BytesRetransmitted += uint64(size)
 	}

@@ -21,6 +21,7 @@ type recoveryState struct {
 	phase    recoveryPhase
 	point    segment.Seq // RecoveryPoint: fast recovery and afterTimeout end here
 	dupACKs  int
+	first    bool // a retransmission is owed that does not ask the congestion window
 	credit   int  // without SACK: bytes that duplicate ACKs say have left the network
 	timeouts int  // in a row, of the same segment
 	suspect  bool // R1 was passed and told
@@ -85,7 +86,7 @@ func (e *Engine) recover(now Time, s *segment.Segment, a *acked) {
 		if r.phase == fastRecovery {
 			e.ctl.OnRecovered(time.Duration(now))
 		}
-		r.phase, r.credit = open, 0
+		r.phase, r.credit, r.first = open, 0, false
 	}
 	if e.sack {
 		e.recoverSACK(now, a)
@@ -164,6 +165,7 @@ func (e *Engine) recoverReno(now Time, a *acked) {
 			// A partial acknowledgment (RFC 6582 section 3.2, step 3).
 			if e.sent.at(0).state == inFlight {
 				e.sent.mark(0, lost)
+				r.first = true
 			}
 		}
 	case a.dup:
@@ -182,6 +184,9 @@ func (e *Engine) enterRecovery(now Time, found int) {
 	e.count.FastRecoveries++
 	e.rec.phase = fastRecovery
 	e.rec.point = e.snd.nxt
+	// "The lost segment starting at SND.UNA MUST be retransmitted" (RFC 5681 section
+	// 3.2, step 3; RFC 6675 section 5 (4.3)): the pipe is still above the halved window.
+	e.rec.first = true
 	e.ctl.OnLoss(congestion.Loss{Now: time.Duration(now), Cause: congestion.FastRetransmit,
 		InFlight: e.snd.nxt.Sub(e.snd.una), Lost: found})
 }
@@ -222,5 +227,5 @@ func (e *Engine) retransmitTimeout(now Time) {
 		}
 	}
 	r.phase, r.point = afterTimeout, e.snd.nxt
-	r.dupACKs, r.credit = 0, 0
+	r.dupACKs, r.credit, r.first = 0, 0, false
 }
