@@ -9,4 +9,7 @@ require (
 	golang.org/x/sys v0.49.0
 )
 
-require github.com/wlynxg/anet v0.0.5 // indirect
+require (
+	github.com/hashicorp/yamux v0.1.2
+	github.com/wlynxg/anet v0.0.5 // indirect
+)
