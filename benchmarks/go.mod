@@ -1,11 +1,17 @@
 module example.com/culvert/benchmarks
 
-go 1.26
+go 1.26.0
 
 require (
 	example.com/culvert v0.0.0
 	github.com/quic-go/quic-go v0.65.0
 	golang.org/x/sys v0.49.0
+)
+
+require (
+	github.com/pion/transport/v3 v3.1.1 // indirect
+	golang.org/x/crypto v0.58.0 // indirect
+	golang.org/x/net v0.62.0 // indirect
 )
 
 replace example.com/culvert => ..
