@@ -72,15 +72,11 @@ func init() {
 }
 
 func newReader(pool *sync.Pool, size int) *reader {
-	const (
-		buffer = 1 << 16 // for the longest datagram
-		// Buffers a power of two apart would share the same few sets of the cache.
-		stride = buffer + 1600
-	)
+	const buffer = 1 << 16 // for the longest datagram
 	r := &reader{pool: pool, ms: make([]ipv4.Message, size), ds: make([]carrier.Datagram, size)}
-	data, oob := make([]byte, size*stride), make([]byte, size*oobSize)
+	data, oob := make([]byte, size*buffer), make([]byte, size*oobSize)
 	for i := range r.ms {
-		r.ms[i].Buffers = [][]byte{data[i*stride:][:buffer:buffer]}
+		r.ms[i].Buffers = [][]byte{data[i*buffer:][:buffer:buffer]}
 		r.ms[i].OOB = oob[i*oobSize:][:oobSize:oobSize]
 	}
 	r.batch.Free = func(*carrier.Batch) { r.release() }

@@ -8,7 +8,8 @@ import (
 	"example.com/culvert/carrier"
 )
 
-// A Pair is two carriers that can reach each other. ToA and ToB are the addresses
+// A Pair is two carriers that can reach each other. B may have several addresses: it
+// is asked on ToB, and what it sends has ToB as its Local. ToA and ToB are the addresses
 // at which they do: where B sends to reach A, and where A sends to reach B.
 type Pair struct {
 	A, B     carrier.Carrier

@@ -57,7 +57,7 @@ func testBytes(t *testing.T, p Pair) {
 		if got := b.next(); !bytes.Equal(got.segment, there) {
 			t.Fatalf("%d bytes from A to B arrived as %d, or altered", size, len(got.segment))
 		}
-		send(t, p.B, carrier.Datagram{Peer: p.ToA, Data: back})
+		send(t, p.B, carrier.Datagram{Peer: p.ToA, Local: p.ToB.Addr(), Data: back})
 		if got := a.next(); !bytes.Equal(got.segment, back) {
 			t.Fatalf("%d bytes from B to A arrived as %d, or altered", size, len(got.segment))
 		}
@@ -187,7 +187,7 @@ func testLargest(t *testing.T, p Pair) {
 	if got := b.next(); !bytes.Equal(got.segment, there) {
 		t.Fatalf("a segment of MMS bytes, %d, arrived as %d", len(there), len(got.segment))
 	}
-	send(t, p.B, carrier.Datagram{Peer: p.ToA, Data: back})
+	send(t, p.B, carrier.Datagram{Peer: p.ToA, Local: p.ToB.Addr(), Data: back})
 	if got := a.next(); !bytes.Equal(got.segment, back) {
 		t.Fatalf("a segment of MMS bytes, %d, arrived as %d", len(back), len(got.segment))
 	}
@@ -277,7 +277,7 @@ func testConcurrent(t *testing.T, p Pair) {
 	}
 	// The other direction at the same time.
 	back := pattern(-1, 50)
-	send(t, p.B, carrier.Datagram{Peer: p.ToA, Data: back})
+	send(t, p.B, carrier.Datagram{Peer: p.ToA, Local: p.ToB.Addr(), Data: back})
 	wg.Wait()
 	expect(t, b, want)
 	expect(t, a, [][]byte{back})
@@ -308,7 +308,7 @@ func testCloseUnblocks(t *testing.T, p Pair) {
 func testClosed(t *testing.T, p Pair) {
 	t.Cleanup(func() { p.B.Close() })
 	// What has arrived and was not read is no reason to go on.
-	send(t, p.B, carrier.Datagram{Peer: p.ToA, Data: pattern(1, 100)})
+	send(t, p.B, carrier.Datagram{Peer: p.ToA, Local: p.ToB.Addr(), Data: pattern(1, 100)})
 	before := p.A.LocalAddr()
 	for range 2 {
 		if err := p.A.Close(); err != nil {
