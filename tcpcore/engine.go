@@ -89,6 +89,7 @@ type rcvState struct {
 	// mss is the largest segment seen, RMSS of the delayed ACK rule.
 	mss     int
 	shift   uint8 // Rcv.Wind.Shift
+	offered uint8 // the shift in our SYN: buffers may change, it may not
 	urgent  bool
 	hasFIN  bool
 	discard bool // CloseRead: arriving data is acknowledged and thrown away

@@ -134,7 +134,7 @@ func (e *Engine) takeSYN(now Time, s *segment.Segment) {
 		e.scaled = true
 		// A shift above 14 counts as 14 (RFC 7323 section 2.3).
 		e.snd.shift = min(o.WindowScale, 14)
-		e.rcv.shift = e.offeredShift()
+		e.rcv.shift = e.rcv.offered
 	}
 	e.setMSS()
 	e.keep.lastRecv = now
@@ -156,6 +156,7 @@ func (e *Engine) inputOther(now Time, s *segment.Segment) {
 		// straddles the window "only the new parts are processed", here the ACK.
 		s.Seq = s.Seq.Add(1)
 		s.Flags &^= segment.SYN
+		s.Window >>= e.snd.shift // a SYN's is not scaled (RFC 7323 section 2.2), all below is
 	}
 	// RFC 7323 section 5.3 (R1): PAWS comes before the acceptability test.
 	if e.pawsReject(now, s) {

@@ -114,7 +114,7 @@ func (e *Engine) synOptions(now Time) segment.Options {
 		o.TSVal, o.TSEcr = e.tsClock(now), e.ts.recent
 	}
 	if o.HasWindowScale {
-		o.WindowScale = e.offeredShift()
+		o.WindowScale = e.rcv.offered
 	}
 	return o
 }

@@ -113,18 +113,22 @@ func (w *simWire) sent(g *segment.Segment, size int) {
 }
 
 func (w *simWire) sentSYN(g *segment.Segment, bad func(string, ...any)) {
-	if w.synSent && g.Seq != w.iss {
-		bad("the initial sequence number changed")
+	scale := -1
+	if g.Options.HasWindowScale {
+		scale = int(g.Options.WindowScale)
 	}
+	switch {
+	case w.synSent && g.Seq != w.iss:
+		bad("the initial sequence number changed")
+	case w.synSent && scale >= 0 && scale != w.sentScale:
+		bad("the window scale changed from %d", w.sentScale)
+	case scale > 14:
+		bad("window scale over 14") // RFC 7323 section 2.3
+	}
+	w.sentScale = scale
 	if !w.synSent {
 		w.synSent, w.iss = true, g.Seq
 		w.incarnation++
-	}
-	w.sentScale = -1
-	if g.Options.HasWindowScale {
-		if w.sentScale = int(g.Options.WindowScale); w.sentScale > 14 {
-			bad("window scale over 14") // RFC 7323 section 2.3
-		}
 	}
 	w.sentTS, w.sentSACKOK = g.Options.HasTimestamps, g.Options.SACKPermitted
 	if g.Flags.Has(ACK) && (w.sentScale >= 0 && w.gotScale < 0 || w.sentTS && !w.gotTS || w.sentSACKOK && !w.gotSACKOK) {
@@ -207,7 +211,7 @@ func (w *simWire) sentAck(g *segment.Segment, bad func(string, ...any)) {
 	if !g.Flags.Has(SYN) && w.scaling() {
 		win, unit = win<<w.sentScale, 1<<w.sentScale
 	}
-	if ack+win <= w.offered-unit {
+	if ack+win <= w.offered-unit && !g.Flags.Has(SYN) { // a SYN-ACK cannot say more than 65535
 		bad("the window shrinks: its edge was at %d, is at %d", w.offered, ack+win) // RFC 9293 SHLD-14
 	}
 	w.offered = max(w.offered, ack+win)

@@ -135,6 +135,8 @@ func (s *sim) makeHost(h *simHost, mms int) {
 	if s.strict {
 		// Outages must not end a connection here: what a user closed may wait as long as the other side stalls.
 		c.OrphanTimeout, c.KeepAliveCount = 24*time.Hour, 60
+		// And TIME-WAIT must outlast the other side's retransmissions of its FIN.
+		c.MSL = s.pick(10*time.Minute, time.Hour)
 		c.Retries2, c.SYNRetries = 40, 40
 	} else {
 		if s.chance(0.2) {

@@ -38,6 +38,7 @@ func (e *Engine) open(p Params) {
 	e.p, e.remote = p, p.RemotePort
 	e.rtt.init(&e.cfg)
 	e.snd.peerMSS = defaultMSS(p.IPv6)
+	e.rcv.offered = e.offeredShift()
 	e.setMSS()
 }
 

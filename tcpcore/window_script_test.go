@@ -185,10 +185,10 @@ func TestNoShrink(t *testing.T) {
 	s.check(edge >= pos+8000, "the edge is at %d after all but a rest was read up to %d", edge, pos)
 }
 
-// TestNagle writes little.
+// TestSmallWritesWait writes little.
 //
 // Shows: SHLD-7, MAY-16, SHLD-28.
-func TestNagle(t *testing.T) {
+func TestSmallWritesWait(t *testing.T) {
 	s := newScript(t, "while something is unacknowledged small writes wait, and then leave together", Config{}, Params{})
 	s.active()
 	s.write("a")
@@ -204,10 +204,10 @@ func TestNagle(t *testing.T) {
 	s.want(PSH|ACK, 1462, 1, "tail")
 }
 
-// TestNoDelay switches it off.
+// TestSmallWritesLeave switches it off.
 //
 // Shows: MUST-17.
-func TestNoDelay(t *testing.T) {
+func TestSmallWritesLeave(t *testing.T) {
 	s := newScript(t, "without Nagle's rule every write is a segment", Config{NoDelay: true}, Params{})
 	s.active()
 	s.write("a")
