@@ -39,6 +39,16 @@ type Config struct {
 	// NoSACK, NoTimestamps and NoWindowScale leave the option out of our SYN.
 	// Default all are offered.
 	NoSACK, NoTimestamps, NoWindowScale bool
+	// Cork holds back segments that are not full, for up to 200 ms, until it is taken
+	// away (SetCork). Default off.
+	Cork bool
+	// NotSentLowWater bounds the bytes that Write accepted and that were not sent
+	// once, so that what an application writes next is not behind a full send
+	// buffer. Default SendBuffer.
+	NotSentLowWater int
+	// WindowClamp bounds the window offered to the peer, in bytes. Default
+	// ReceiveBuffer.
+	WindowClamp int
 	// KeepAlive switches keep-alive probes on. Default off.
 	KeepAlive bool
 	// KeepAliveIdle, KeepAliveInterval: how long nothing arrives before the first
@@ -93,6 +103,8 @@ func (c *Config) Check() error {
 		num("InitialWindow", c.InitialWindow, 1, 1000),
 		num("SendBuffer", c.SendBuffer, 1, maxWindow),
 		num("ReceiveBuffer", c.ReceiveBuffer, 1, maxWindow),
+		num("NotSentLowWater", c.NotSentLowWater, 1, maxWindow),
+		num("WindowClamp", c.WindowClamp, 1, maxWindow),
 		dur("MinRTO", c.MinRTO, time.Millisecond, time.Minute),
 		dur("MaxRTO", c.MaxRTO, time.Second, day),
 		dur("InitialRTO", c.InitialRTO, time.Millisecond, day),

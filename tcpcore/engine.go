@@ -201,6 +201,8 @@ func (e *Engine) fire(now Time, id timerID) {
 		e.orphanTimeout(now)
 	case tTimeWait:
 		e.closeWith(now, nil)
+	case tCork:
+		e.wanted.override = true
 	case tTrim:
 		e.trim()
 	}

@@ -2,6 +2,7 @@ package tcpcore
 
 import (
 	"math"
+	"time"
 
 	"example.com/culvert/tcpcore/segment"
 )
@@ -80,10 +81,10 @@ func (e *Engine) acknowledged() {
 // before is honoured all the same (RFC 7323 section 2.4).
 func (e *Engine) offer() uint16 {
 	r := &e.rcv
-	free := max(0, e.cfg.ReceiveBuffer-r.buf.len())
+	free := e.room()
 	wnd := r.edge.Sub(r.nxt)
 	shift := r.shift
-	if free-wnd >= min(e.cfg.ReceiveBuffer/2, e.rmss()) {
+	if free-wnd >= min(e.maxOffer()/2, e.rmss()) {
 		wnd = max(wnd, free&^(1<<shift-1))
 	} else if up := (wnd + 1<<shift - 1) &^ (1<<shift - 1); up <= free {
 		wnd = up // down would look like a window that shrinks
@@ -94,18 +95,34 @@ func (e *Engine) offer() uint16 {
 }
 
 // synWindow is the window that our SYN offers, which is never scaled.
-func (e *Engine) synWindow() int { return min(e.cfg.ReceiveBuffer, 0xffff) }
+func (e *Engine) synWindow() int { return min(e.room(), 0xffff) }
+
+// room is the largest window that may be offered now.
+func (e *Engine) room() int {
+	return max(0, min(e.cfg.ReceiveBuffer-e.rcv.buf.len(), e.maxOffer()))
+}
+
+// maxOffer is RCV.BUFF of section 3.8.6.2.2: the largest window ever offered.
+func (e *Engine) maxOffer() int {
+	if e.cfg.WindowClamp > 0 {
+		return min(e.cfg.ReceiveBuffer, e.cfg.WindowClamp)
+	}
+	return e.cfg.ReceiveBuffer
+}
+
+// corkMax is how long a cork holds, as in Linux.
+const corkMax = 200 * time.Millisecond
 
 // windowUpdateDue reports whether the room that Read made is worth an ACK of its own:
 // a segment or two, and a peer that may be near the end of what it was offered.
 func (e *Engine) windowUpdateDue() bool {
-	free := e.cfg.ReceiveBuffer - e.rcv.buf.len()
+	free := e.room()
 	wnd := e.rcv.edge.Sub(e.rcv.nxt)
 	if e.rcv.shift == 0 && wnd >= 0xffff {
 		return false
 	}
 	mss := e.rmss()
-	return free-wnd >= min(e.cfg.ReceiveBuffer/2, 2*mss) && (free >= 2*wnd || wnd < 2*mss)
+	return free-wnd >= min(e.maxOffer()/2, 2*mss) && (free >= 2*wnd || wnd < 2*mss)
 }
 
 // sendACK sends a pure ACK, or a keep-alive probe.
@@ -309,7 +326,7 @@ func (e *Engine) sendNew(now Time, t *Train) bool {
 	}
 	b := trainer{e: e, t: t}
 	for e.hasNew(end) {
-		size, fin, ok := e.nextSize(end)
+		size, fin, ok := e.nextSize(now, end)
 		if !ok || !b.fits(size) {
 			break
 		}
@@ -330,6 +347,10 @@ func (e *Engine) sendNew(now Time, t *Train) bool {
 	if len(t.Buf) > 0 {
 		e.wanted.override = false
 		e.timer.stop(tPersist)
+		if s.refused && e.cfg.NotSentLowWater > 0 && e.sendRoom() >= (e.cfg.NotSentLowWater+1)/2 {
+			s.refused = false
+			e.events |= EvWritable
+		}
 		e.sentSomething(now)
 		return true
 	}
@@ -345,7 +366,7 @@ func (e *Engine) hasNew(end segment.Seq) bool {
 // nextSize decides whether a segment may be sent now and how much data it has: as much
 // as the windows allow, in full segments where possible (SHLD-28), with the Nagle algorithm
 // (section 3.7.4) and the sender's silly window avoidance (section 3.8.6.2.1).
-func (e *Engine) nextSize(end segment.Seq) (size int, fin, ok bool) {
+func (e *Engine) nextSize(now Time, end segment.Seq) (size int, fin, ok bool) {
 	s := &e.snd
 	d := end.Sub(s.nxt)               // D: queued but not sent
 	u := s.una.Add(s.wnd).Sub(s.nxt)  // U: usable window; negative if it shrank (MUST-34)
@@ -359,6 +380,10 @@ func (e *Engine) nextSize(end segment.Seq) (size int, fin, ok bool) {
 		return 0, false, false
 	}
 	idle := s.una == s.nxt || e.cfg.NoDelay || s.fin || s.urgent
+	if e.cfg.Cork && size < s.mss && !s.fin && !e.wanted.override {
+		e.timer.arm(tCork, now.Add(corkMax))
+		return 0, false, false
+	}
 	switch {
 	case size == s.mss: // (1) a full segment
 	case idle && d <= u: // (2) all there is

@@ -11,6 +11,7 @@ const (
 	tUser     // user timeout
 	tOrphan   // Config.OrphanTimeout
 	tTimeWait // 2 MSL
+	tCork     // the end of Config.Cork's patience
 	tTrim     // gives unused buffers back
 	numTimers
 )

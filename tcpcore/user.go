@@ -56,7 +56,7 @@ func (e *Engine) Write(now Time, p []byte) (int, error) {
 	if err := e.writeErr(); err != nil {
 		return 0, err
 	}
-	room := e.cfg.SendBuffer - e.snd.buf.len()
+	room := e.sendRoom()
 	if e.state == SynSent || e.state == SynReceived || room <= 0 {
 		e.snd.refused = true
 		return 0, ErrWouldBlock
@@ -71,6 +71,15 @@ func (e *Engine) Write(now Time, p []byte) (int, error) {
 	e.snd.buf.append(p)
 	e.touchUserTimeout(now)
 	return len(p), nil
+}
+
+// sendRoom is how many bytes Write would take now.
+func (e *Engine) sendRoom() int {
+	room := e.cfg.SendBuffer - e.snd.buf.len()
+	if e.cfg.NotSentLowWater > 0 {
+		room = min(room, e.cfg.NotSentLowWater-max(0, e.sndEnd().Sub(e.snd.nxt)))
+	}
+	return room
 }
 
 // restartIdle lets congestion control forget a window that has not been tried for
@@ -108,16 +117,10 @@ func (e *Engine) WriteUrgent(now Time, p []byte) (int, error) {
 // Read is RECEIVE (section 3.10.3). It returns io.EOF after the peer's FIN and after
 // CloseRead, ErrWouldBlock while there is nothing.
 func (e *Engine) Read(now Time, p []byte) (int, error) {
-	n := min(len(p), e.rcv.buf.len())
-	switch {
-	case e.rcv.discard:
-		return 0, io.EOF
-	case n == 0 && len(p) > 0:
-		return 0, e.readErr()
-	case e.state == SynReceived || e.state == SynSent:
-		return 0, ErrWouldBlock // what came with the SYN waits until ESTABLISHED
+	n, err := e.Peek(now, p)
+	if err != nil {
+		return 0, err
 	}
-	e.rcv.buf.peek(0, p[:n])
 	e.consume(now, n)
 	return n, nil
 }
@@ -135,6 +138,21 @@ func (e *Engine) readErr() error {
 		return ErrNotOpen
 	}
 	return ErrWouldBlock // in LISTEN too: "queue for processing after entering ESTABLISHED state"
+}
+
+// Peek is Read that leaves the bytes where they are.
+func (e *Engine) Peek(now Time, p []byte) (int, error) {
+	n := min(len(p), e.rcv.buf.len())
+	switch {
+	case e.rcv.discard:
+		return 0, io.EOF
+	case n == 0 && len(p) > 0:
+		return 0, e.readErr()
+	case e.state == SynReceived || e.state == SynSent:
+		return 0, ErrWouldBlock
+	}
+	e.rcv.buf.peek(0, p[:n])
+	return n, nil
 }
 
 // consume takes n bytes out of the receive buffer, and tells the peer of the room
@@ -234,6 +252,36 @@ func (e *Engine) resetPeer() {
 // SetNoDelay switches the Nagle algorithm off (RFC 9293 MUST-17).
 func (e *Engine) SetNoDelay(on bool) { e.cfg.NoDelay = on }
 
+// SetCork changes Config.Cork. Taking it away lets go of what it held back.
+func (e *Engine) SetCork(on bool) {
+	e.cfg.Cork = on
+	e.timer.stop(tCork)
+}
+
+// SetDelayedACK changes Config.DelayedACK, which a negative d switches off; an
+// acknowledgment that waits goes out at once then.
+func (e *Engine) SetDelayedACK(d time.Duration) {
+	e.cfg.DelayedACK = d
+	e.cfg.fill()
+	if d < 0 && e.timer.on(tDelayedACK) {
+		e.ack.now = true
+	}
+}
+
+// SetNotSentLowWater changes Config.NotSentLowWater; 0 is no bound but SendBuffer.
+func (e *Engine) SetNotSentLowWater(n int) {
+	e.cfg.NotSentLowWater = n
+	if e.snd.refused && e.sendRoom() > 0 {
+		e.events |= EvWritable
+	}
+}
+
+// SetWindowClamp changes Config.WindowClamp; 0 is no bound but ReceiveBuffer. What
+// was offered stays offered.
+func (e *Engine) SetWindowClamp(n int) {
+	e.cfg.WindowClamp = n
+}
+
 // SetKeepAlive switches keep-alive (MUST-24) and sets its times; a zero time or
 // count is the default, a negative one leaves it as it is.
 func (e *Engine) SetKeepAlive(now Time, on bool, idle, interval time.Duration, count int) {
@@ -264,7 +312,7 @@ func (e *Engine) SetUserTimeout(now Time, d time.Duration) {
 func (e *Engine) SetBuffers(send, receive int) {
 	if send > 0 {
 		e.cfg.SendBuffer = send
-		if e.snd.refused && e.snd.buf.len() < send {
+		if e.snd.refused && e.sendRoom() > 0 {
 			e.events |= EvWritable
 		}
 	}

@@ -1,0 +1,73 @@
+package tcpcore
+
+import (
+	"testing"
+	"time"
+)
+
+// TestCork holds what is not a full segment.
+func TestCork(t *testing.T) {
+	s := newScript(t, "a cork lets only full segments through, until it is taken away or 200 ms have passed", Config{Cork: true, NoDelay: true}, Params{})
+	s.active()
+	s.write(1460 + 40)
+	s.want(ACK, 1, 1, 1460)
+	s.wantIdle()
+	s.write(60)
+	s.wantIdle()
+	s.e.SetCork(false)
+	s.want(ACK, 1461, 1, 100)
+	s.recv(ACK, 1, 1561)
+	s.wantIdle()
+	s.e.SetCork(true)
+	s.write(10)
+	s.wantAfter(200*time.Millisecond, ACK, 1561, 1, 10)
+	s.recv(ACK, 1, 1571)
+	s.write(10)
+	s.wantIdle()
+	s.closeWrite()
+	s.want(FIN|ACK, 1571, 1, 10)
+}
+
+// TestNotSentLowWater refuses bytes that would only queue.
+func TestNotSentLowWater(t *testing.T) {
+	s := newScript(t, "Write takes no more than NotSentLowWater beyond what was sent", Config{NotSentLowWater: 3000, InitialWindow: 2}, Params{})
+	s.active()
+	s.e.Events()
+	n := s.writeSome(make([]byte, 100_000))
+	s.check(n == 3000, "took %d bytes", n)
+	if n := s.writeSome([]byte("x")); n != 0 {
+		s.check(false, "took %d bytes too many", n)
+	}
+	s.want(ACK, 1, 1, 1460)
+	s.want(ACK, 1461, 1, 1460)
+	s.wantEvent(EvWritable)
+	n = s.writeSome(make([]byte, 100_000))
+	s.check(n == 2920, "took %d bytes", n)
+	s.e.SetNotSentLowWater(0)
+	n = s.writeSome(make([]byte, 100_000))
+	s.check(n == 100_000, "took %d bytes without a bound", n)
+}
+
+// TestWindowClamp bounds what is offered, whatever room there is.
+func TestWindowClamp(t *testing.T) {
+	s := newScript(t, "no window offered is larger than WindowClamp", Config{WindowClamp: 1000, NoWindowScale: true}, Params{})
+	s.active()
+	s.recv(ACK, 1, 1, 1000)
+	s.wantAfter(40*time.Millisecond, ACK, 1, 1001, optWin(1000))
+	s.e.SetWindowClamp(2000)
+	s.recv(ACK, 1001, 1, 1000)
+	s.wantAfter(40*time.Millisecond, ACK, 1, 2001, optWin(2000))
+}
+
+// TestPeek reads twice.
+func TestPeek(t *testing.T) {
+	s := newScript(t, "Peek leaves what it returns to be read", Config{}, Params{})
+	s.active()
+	s.recv(ACK, 1, 1, "hello")
+	var b [3]byte
+	n, err := s.e.Peek(s.now, b[:])
+	s.check(err == nil && string(b[:n]) == "hel", "peeked %q, %v", b[:n], err)
+	s.read("hello")
+	_, err = s.e.Peek(s.now, b[:])
+	s.check(err == ErrWouldBlock, "peeked with %v", err)
+}
