@@ -105,7 +105,7 @@ func TestBadArguments(t *testing.T) {
 		{"Options.MTU", func() (*Carrier, error) { return Listen("udp", none, Options{MTU: 575}) }},
 		{"Options.MTU", func() (*Carrier, error) { return Listen("udp", none, Options{MTU: 65536}) }},
 		{"Options.SendBuffer", func() (*Carrier, error) { return Listen("udp", none, Options{SendBuffer: -1}) }},
-		{"Options.ReceiveBuffer", func() (*Carrier, error) { return Dial("udp", none, four, Options{ReceiveBuffer: 1 << 31}) }},
+		{"Options.ReceiveBuffer", func() (*Carrier, error) { return Dial("udp", none, four, Options{ReceiveBuffer: 1<<30 + 1}) }},
 		{"Options.Control", func() (*Carrier, error) {
 			o := Options{Control: func(string, string, syscall.RawConn) error { return nil }}
 			return FromPacketConn(plain{}, o)
