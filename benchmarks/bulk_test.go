@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"example.com/culvert/conn"
 )
 
 // open returns a connection of the stack to a sink in this process.
@@ -47,6 +49,17 @@ func TestBulk(t *testing.T) {
 				t.Errorf("a negative size gave %v", err)
 			}
 		})
+	}
+}
+
+// TestEthernetSegments: the stack that stands for an Ethernet sends segments of that size.
+func TestEthernetSegments(t *testing.T) {
+	c := open(t, culvertEthernetStack())
+	if _, err := Bulk(c, 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.(*conn.Conn).Info().SendMSS; got != 1440 {
+		t.Errorf("full segments carry %d bytes, want 1440", got)
 	}
 }
 

@@ -24,7 +24,9 @@ type Stack struct {
 }
 
 // Stacks lists what there is to compare; culvert is the first.
-func Stacks() []Stack { return []Stack{culvertStack(), kernelStack(), quicStack()} }
+func Stacks() []Stack {
+	return []Stack{culvertStack(), kernelStack(), culvertEthernetStack(), quicStack()}
+}
 
 // Find returns the stack of that name, or an error that lists the known ones.
 func Find(name string) (Stack, error) {
