@@ -9,11 +9,18 @@ import (
 
 // acked is what one acknowledgment told, for congestion control and recovery.
 type acked struct {
-	bytes  int           // newly acknowledged cumulatively, of data
-	sacked int           // newly acknowledged selectively
-	flight int           // in flight before
-	rtt    time.Duration // sample, 0 if none
-	dup    bool          // a duplicate ACK of RFC 5681 section 2
+	bytes      int           // newly acknowledged cumulatively, of data
+	sacked     int           // newly acknowledged selectively
+	lost       int           // newly taken for lost
+	flight     int           // in flight before
+	fresh      time.Duration // since the latest record that was sent once and is newly acknowledged was sent
+	rtt        time.Duration // sample, 0 if none
+	rate       rateSample
+	dup        bool // a duplicate ACK of RFC 5681 section 2
+	advanced   bool // SND.UNA moved
+	dsack      bool // it reports a duplicate (RFC 2883)
+	dsackBytes int
+	original   bool // something given up turns out to have arrived
 }
 
 // processACK is the ESTABLISHED part of the fifth step of segment arrival.
@@ -22,40 +29,47 @@ func (e *Engine) processACK(now Time, s *segment.Segment) {
 	if s.Ack.Less(e.snd.una) {
 		return // an old duplicate: "it can be ignored"
 	}
-	a := acked{flight: e.pipe()}
+	a := acked{flight: e.pipe(), advanced: e.snd.una.Less(s.Ack)}
 	// RFC 5681 section 2: outstanding data, no data, no SYN or FIN, the same
 	// acknowledgment and the same window.
 	a.dup = s.Ack == e.snd.una && e.sent.len() > 0 && s.Len() == 0 &&
 		int(s.Window)<<e.snd.shift == e.snd.wnd
+	if a.advanced {
+		e.advanceUna(now, s, &a)
+	}
 	if e.sack {
 		e.takeSACK(now, s, &a)
-	}
-	advanced := e.snd.una.Less(s.Ack)
-	if advanced {
-		a.add(e.advanceUna(now, s))
 	}
 	// "If (SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK))"; and what
 	// acknowledges something new is news, even from a segment sent again: SND.WND
 	// counts from the SND.UNA that it brings.
-	if advanced || e.snd.wl1.Less(s.Seq) || e.snd.wl1 == s.Seq && e.snd.wl2.LessEq(s.Ack) {
+	if a.advanced || e.snd.wl1.Less(s.Seq) || e.snd.wl1 == s.Seq && e.snd.wl2.LessEq(s.Ack) {
 		e.updateWindow(now, int(s.Window)<<e.snd.shift)
 		e.setWindow(s)
+	}
+	if a.rtt == 0 && a.sacked > 0 {
+		a.rtt = a.fresh
 	}
 	if a.rtt > 0 {
 		e.rtt.sample(&e.cfg, a.rtt)
 	}
-	e.recover(now, s, &a)
-	if e.ctl != nil && a.bytes+a.sacked > 0 {
-		e.ctl.OnAck(congestion.Ack{
-			Now: time.Duration(now), Acked: a.bytes, Sacked: a.sacked, InFlight: a.flight,
-			RTT: a.rtt, SRTT: e.rtt.srtt, MinRTT: e.rtt.min,
-			InRecovery: e.rec.phase == fastRecovery, AfterRTO: e.rec.phase == afterTimeout,
-			// Until what was lost at a timeout has been sent again, only the window limits.
-			AppLimited: !e.snd.limited && e.rec.phase == open, Delivered: int64(e.count.BytesAcked),
-		})
+	if e.ctl != nil {
+		e.recover(now, s, &a)
+		if a.bytes+a.sacked > 0 {
+			e.ctl.OnAck(&congestion.Ack{
+				Now: time.Duration(now), Acked: a.bytes, Sacked: a.sacked, Prior: a.flight, InFlight: e.pipe(),
+				Lost: a.lost, RTT: a.rtt, SRTT: e.rtt.srtt, MinRTT: e.rtt.min,
+				InRecovery: e.rec.phase == fastRecovery, AfterRTO: e.rec.phase == afterTimeout,
+				CwndLimited: e.snd.limited || e.rec.phase == afterTimeout,
+				Delivered:   e.rate.delivered, TotalLost: e.rate.lost, Sample: e.sampleRate(&a),
+			})
+		}
 	}
-	if advanced {
+	if a.advanced {
 		e.restartRetransmit(now)
+	}
+	if a.advanced || a.sacked > 0 {
+		e.armProbe(now)
 	}
 }
 
@@ -70,27 +84,19 @@ func (e *Engine) restartRetransmit(now Time) {
 	}
 }
 
-func (a *acked) add(b acked) {
-	a.bytes += b.bytes
-	if b.rtt > 0 {
-		a.rtt = b.rtt
-	}
-}
-
 // advanceUna sets SND.UNA to SEG.ACK, which is in SND.UNA+1..SND.MAX, and frees what is
 // thereby acknowledged.
-func (e *Engine) advanceUna(now Time, s *segment.Segment) acked {
-	var a acked
+func (e *Engine) advanceUna(now Time, s *segment.Segment, a *acked) {
 	n := s.Ack.Sub(e.snd.una)
 	e.snd.una = s.Ack
 	e.snd.nxt = e.snd.nxt.Max(s.Ack) // a window probe was accepted
 	e.snd.max = e.snd.max.Max(s.Ack)
-	a.rtt = e.popAcked(now, s)
+	a.rtt = e.popAcked(now, s, a)
 	if !e.snd.synAcked {
 		e.snd.synAcked = true
 		n--
 		e.established(now, a.rtt)
-		a.rtt = 0
+		*a = acked{advanced: true}
 	}
 	a.bytes = min(n, e.snd.buf.len())
 	e.snd.buf.drop(a.bytes)
@@ -112,13 +118,11 @@ func (e *Engine) advanceUna(now Time, s *segment.Segment) acked {
 		e.events |= EvWritable
 	}
 	e.progress(now)
-	return a
 }
 
 // popAcked removes the records below SND.UNA from the retransmission queue and returns
 // an RTT sample, if Karn's rule (RFC 6298 section 3) and the timestamps allow one.
-func (e *Engine) popAcked(now Time, s *segment.Segment) time.Duration {
-	var sample time.Duration
+func (e *Engine) popAcked(now Time, s *segment.Segment, a *acked) time.Duration {
 	again := false // something among them was sent more than once
 	for e.sent.len() > 0 {
 		r := e.sent.at(0)
@@ -128,13 +132,13 @@ func (e *Engine) popAcked(now Time, s *segment.Segment) time.Duration {
 			}
 			break
 		}
-		if r.times > 1 {
-			again = true
-		} else if r.state != sacked {
-			sample = now.Sub(r.sentAt)
+		again = again || r.times > 1
+		if r.state != sacked {
+			e.delivered1(now, 0, s, a)
 		}
 		e.sent.pop()
 	}
+	sample := a.fresh
 	if again {
 		sample = 0
 		// "unless the TCP timestamp option ... removes the ambiguity" (RFC 7323 section
@@ -164,7 +168,7 @@ func (e *Engine) established(now Time, rtt time.Duration) {
 		e.rtt.rto, e.rtt.backoff = max(e.rtt.rto, min(3*time.Second, e.cfg.MaxRTO)), 0
 	}
 	e.ctl = e.cfg.Congestion()
-	e.ctl.Start(congestion.Start{Now: time.Duration(now), MSS: e.snd.mss, Window: iw})
+	e.ctl.Start(congestion.Start{Now: time.Duration(now), MSS: e.snd.mss, Window: iw, RTT: rtt})
 	e.rec = recoveryState{point: e.snd.una}
 	e.keep.lastRecv = now
 	e.armKeepAlive(now)

@@ -41,6 +41,10 @@ type Engine struct {
 	rtt    rttState
 	sent   sentQueue
 	rec    recoveryState
+	rack   rackState
+	tlp    tlpState
+	rate   rateState
+	pace   pacer
 	ack    ackState
 	ctl    congestion.Controller // nil until established
 	timer  timers
@@ -102,6 +106,8 @@ type wanted struct {
 	probe     bool // zero-window probe
 	keepAlive bool
 	override  bool // the sender's SWS avoidance timed out
+	tlp       bool // tail loss probe
+	beyond    bool // one segment beyond the congestion window
 }
 
 // reply is a segment that answers one for which this connection has no other use.
@@ -160,6 +166,7 @@ func (e *Engine) closeWith(now Time, err error) {
 	e.err = err
 	e.snd.buf.release()
 	e.sent.release()
+	e.rack.queue.release()
 	e.snd.una = e.snd.nxt // nothing is outstanding any more
 	e.rcv.q = reassembly{}
 	e.ack = ackState{}
@@ -189,6 +196,11 @@ func (e *Engine) fire(now Time, id timerID) {
 	switch id {
 	case tRetransmit:
 		e.retransmitTimeout(now)
+	case tReorder:
+		e.reorderTimeout(now)
+	case tProbe:
+		e.probeTimeout(now)
+	case tPace: // Output asks the pacer
 	case tPersist:
 		e.persistTimeout(now)
 	case tDelayedACK:
@@ -218,6 +230,7 @@ func (e *Engine) trim() {
 	}
 	if e.sent.len() == 0 {
 		e.sent.release()
+		e.rack.queue.release()
 	}
 	if e.rcv.buf.len() == 0 && e.rcv.q.empty() {
 		e.rcv.buf.release()

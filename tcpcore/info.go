@@ -35,6 +35,10 @@ type Info struct {
 	BytesRetransmitted             uint64
 	Timeouts                       uint64 // retransmission timeouts
 	FastRecoveries                 uint64
+	TailLossProbes                 uint64 // sent (RFC 8985 section 7)
+	DSACKs                         uint64 // received: reports of duplicates (RFC 2883)
+	SpuriousRecoveries             uint64 // fast recoveries that were undone
+	SpuriousTimeouts               uint64 // retransmission timeouts that were undone
 	DuplicateACKs                  uint64 // received
 	OutOfOrderSegments             uint64 // received
 	DuplicateSegments              uint64 // received, nothing new in them

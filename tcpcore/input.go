@@ -93,7 +93,7 @@ func (e *Engine) inputSynSent(now Time, s *segment.Segment) {
 	}
 	e.takeSYN(now, s)
 	if acceptable {
-		e.advanceUna(now, s)
+		e.advanceUna(now, s, new(acked))
 		e.restartRetransmit(now)
 		e.setWindow(s)
 		e.setState(now, Established)
@@ -276,7 +276,7 @@ func (e *Engine) checkACK(now Time, s *segment.Segment) bool {
 			e.refuse(s)
 			return false
 		}
-		e.advanceUna(now, s)
+		e.advanceUna(now, s, new(acked))
 		e.restartRetransmit(now)
 		e.snd.wnd = int(s.Window) << e.snd.shift
 		e.snd.maxWnd = max(e.snd.maxWnd, e.snd.wnd)

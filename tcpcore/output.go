@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"example.com/culvert/tcpcore/congestion"
 	"example.com/culvert/tcpcore/segment"
 )
 
@@ -18,7 +19,10 @@ func (e *Engine) Output(now Time, t *Train) bool {
 	if e.state == Closed || e.state == Listen {
 		return false
 	}
-	if e.retransmit(now, t) || e.sendNew(now, t) || e.sendProbe(now, t) {
+	if e.rec.undo.frto == frtoNew && e.sendNew(now, t) {
+		return true // RFC 5682 section 3.1, step 2b
+	}
+	if e.retransmit(now, t) || e.sendNew(now, t) || e.sendTLP(now, t) || e.sendProbe(now, t) {
 		return true
 	}
 	return e.sendACK(now, t)
@@ -245,7 +249,7 @@ func (e *Engine) retransmit(now Time, t *Train) bool {
 			e.sent.split(i, n)
 			r, size = e.sent.at(i), n
 		}
-		if !b.fits(size) {
+		if !b.fits(size) || !e.paceAllows(now, size) {
 			break
 		}
 		if len(t.Buf) == 0 {
@@ -270,18 +274,57 @@ func (e *Engine) retransmit(now Time, t *Train) bool {
 // resent notes that record i goes out again.
 func (e *Engine) resent(now Time, i int) {
 	r := e.sent.at(i)
-	r.sentAt = now
 	if r.times < math.MaxUint8 {
 		r.times++
 	}
+	e.rec.undo.retransmitted(e, now)
+	e.transmitted(now, r, true)
 	e.sent.mark(i, inFlight)
 	e.count.Retransmits++
+}
+
+// transmitted notes that r, which is not counted as in flight, goes out now.
+func (e *Engine) transmitted(now Time, r *record, again bool) {
+	r.sentAt = now
+	if e.ctl == nil {
+		return
+	}
+	size, pipe := int(r.size), e.pipe()
+	e.ctl.OnSend(congestion.Send{
+		Now: time.Duration(now), InFlight: pipe, Retransmit: again,
+		Idle:           pipe == 0 && e.sent.len() == 0 && now.Sub(e.snd.lastSent) >= e.rtt.rto,
+		IdleAppLimited: pipe == 0 && e.rate.appLimited != 0,
+	})
+	r.rate = e.rate.onSend(now, pipe+size, size)
+	e.rack.queue.push(xmit{r.seq, now})
+	e.pace.credit -= int64(size)
+	e.snd.lastSent = now
+	if e.rec.phase == fastRecovery {
+		e.rec.prr.onSend(size)
+	}
+}
+
+// paceAllows asks the pacer for a segment, and arms the timer if it must wait. Once a
+// train has begun it is filled up.
+func (e *Engine) paceAllows(now Time, size int) bool {
+	if e.ctl == nil || e.wanted.beyond {
+		return true
+	}
+	rate := e.ctl.PacingRate()
+	if rate <= 0 || e.timer.on(tPace) {
+		return rate <= 0
+	}
+	e.pace.fill(now, rate, e.snd.mss)
+	if e.pace.credit > 0 {
+		return true
+	}
+	e.timer.set(tPace, e.pace.next(rate, e.snd.mss))
+	return false
 }
 
 // sentSomething does what every segment that takes sequence space asks for.
 func (e *Engine) sentSomething(now Time) {
 	e.snd.max = e.snd.max.Max(e.snd.nxt)
-	e.snd.lastSent = now
 	if e.state != SynSent {
 		e.acknowledged()
 	}
@@ -322,18 +365,19 @@ func (e *Engine) sendNew(now Time, t *Train) bool {
 	end := e.sndEnd()
 	if !e.hasNew(end) {
 		s.limited = false
+		e.checkAppLimited()
 		return false
 	}
 	b := trainer{e: e, t: t}
 	for e.hasNew(end) {
 		size, fin, ok := e.nextSize(now, end)
-		if !ok || !b.fits(size) {
+		if !ok || !b.fits(size) || !e.paceAllows(now, size) {
 			break
 		}
 		if len(t.Buf) == 0 {
 			b.hdr = e.header(now, s.nxt, segment.ACK)
 		}
-		r := record{seq: s.nxt, size: uint32(size), sentAt: now, times: 1}
+		r := record{seq: s.nxt, size: uint32(size), times: 1}
 		flags := segment.Flags(0)
 		if fin {
 			flags = segment.FIN
@@ -342,7 +386,11 @@ func (e *Engine) sendNew(now Time, t *Train) bool {
 		}
 		b.add(s.nxt, size, flags)
 		s.nxt = s.nxt.Add(int(r.size))
+		e.transmitted(now, &r, false)
 		e.sent.push(r)
+		if e.wanted.beyond {
+			break
+		}
 	}
 	if len(t.Buf) > 0 {
 		e.wanted.override = false
@@ -352,6 +400,7 @@ func (e *Engine) sendNew(now Time, t *Train) bool {
 			e.events |= EvWritable
 		}
 		e.sentSomething(now)
+		e.armProbe(now)
 		return true
 	}
 	e.waitForWindow(now)
@@ -375,7 +424,7 @@ func (e *Engine) nextSize(now Time, end segment.Seq) (size int, fin, ok bool) {
 	if size == 0 && !fin {
 		return 0, false, false
 	}
-	if p := e.pipe(); p > 0 && p+size > e.window() {
+	if p := e.pipe(); p > 0 && p+size > e.window() && !e.wanted.beyond {
 		s.limited = true
 		return 0, false, false
 	}

@@ -12,7 +12,7 @@ type recoveryPhase uint8
 
 const (
 	open         recoveryPhase = iota
-	fastRecovery               // RFC 6675 with SACK, RFC 6582 without
+	fastRecovery               // RACK (RFC 8985) with SACK, NewReno (RFC 6582) without
 	afterTimeout               // until all that was outstanding at the timeout is acknowledged
 )
 
@@ -27,10 +27,9 @@ type recoveryState struct {
 	suspect  bool // R1 was passed and told
 	// synTimeouts counts retransmissions of SYN or SYN-ACK.
 	synTimeouts int
-	// highSACK is the highest octet that was selectively acknowledged, plus one.
-	highSACK segment.Seq
-	// marked is up to where records were judged by SACK.
-	marked segment.Seq
+	prr         prrState
+	undo        undoState
+	// skipSACK: a cumulative acknowledgment must come before blocks count again.
 }
 
 // dupThresh is DupThresh of RFC 6675 and the three duplicate ACKs of RFC 5681.
@@ -42,115 +41,121 @@ func (e *Engine) pipe() int { return max(0, e.sent.bytes[inFlight]-e.rec.credit)
 
 // window is the congestion window; before there is one, a segment.
 func (e *Engine) window() int {
-	if e.ctl == nil {
+	switch {
+	case e.ctl == nil:
 		return e.snd.mss
+	case e.rec.phase == fastRecovery && e.ctl.Reduces():
+		return e.rec.prr.window
 	}
 	return e.ctl.Window()
 }
 
 // takeSACK marks what the blocks of s report (RFC 2018 section 5). Only whole segments
-// count, and only what is outstanding: blocks that report a duplicate (RFC 2883), or
-// make no sense, mark nothing.
+// count, and only what is outstanding: blocks that make no sense mark nothing.
 func (e *Engine) takeSACK(now Time, s *segment.Segment, a *acked) {
-	for _, b := range s.Options.SACK[:s.Options.SACKCount] {
+	blocks := s.Options.SACK[:s.Options.SACKCount]
+	if len(blocks) == 0 {
+		return
+	}
+	// RFC 2883 section 4: a first block that is below the cumulative acknowledgment, or
+	// within the second, reports a duplicate.
+	b := blocks[0]
+	if b.Right.LessEq(s.Ack) || len(blocks) > 1 && blocks[1].Left.LessEq(b.Left) && b.Right.LessEq(blocks[1].Right) {
+		if b.Left.Less(b.Right) && b.Left.GreaterEq(e.snd.una.Add(-e.snd.maxWnd)) {
+			a.dsack = true
+			a.dsackBytes = b.Right.Sub(b.Left)
+		}
+		blocks = blocks[1:]
+	}
+	// In ascending order, as RACK wants to see them.
+	for i := 1; i < len(blocks); i++ {
+		for k := i; k > 0 && blocks[k].Left.Less(blocks[k-1].Left); k-- {
+			blocks[k], blocks[k-1] = blocks[k-1], blocks[k]
+		}
+	}
+	for _, b := range blocks {
 		if !b.Left.Less(b.Right) || b.Left.Less(s.Ack) || b.Left.Less(e.snd.una) || b.Right.Greater(e.snd.nxt) {
 			continue
 		}
-		for i := e.sent.find(b.Left); i < e.sent.len(); i++ {
+		for i := e.sent.find(b.Left); ; i++ {
+			if i = e.sent.skipSacked(i); i >= e.sent.len() {
+				break
+			}
 			r := e.sent.at(i)
 			if r.end().Greater(b.Right) {
 				break
 			}
-			if r.seq.Less(b.Left) || r.state == sacked {
+			if r.seq.Less(b.Left) {
 				continue
 			}
-			if r.times == 1 {
-				a.rtt = now.Sub(r.sentAt)
-			}
+			e.delivered1(now, i, s, a)
 			a.sacked += int(r.size)
 			e.sent.mark(i, sacked)
-		}
-		if a.sacked > 0 && (e.sent.bytes[sacked] == a.sacked || e.rec.highSACK.Less(b.Right)) {
-			e.rec.highSACK = b.Right
 		}
 	}
 }
 
-// recover decides what an acknowledgment means for loss recovery.
+// delivered1 takes note of record i that s newly acknowledges in some way.
+func (e *Engine) delivered1(now Time, i int, s *segment.Segment, a *acked) {
+	r := e.sent.at(i)
+	if r.times == 1 {
+		a.fresh = now.Sub(r.sentAt)
+		if r.state == lost {
+			a.original = true // what was given up had arrived all the time
+		}
+	}
+	if e.sack {
+		e.rackDelivered(now, r, s)
+	}
+	e.deliveredRecord(now, r, a)
+}
+
+// recover decides what an acknowledgment means for loss recovery. It is called with
+// the scoreboard brought up to date.
 func (e *Engine) recover(now Time, s *segment.Segment, a *acked) {
 	r := &e.rec
 	if a.bytes > 0 {
 		r.dupACKs = 0
 	}
+	if a.dsack {
+		e.count.DSACKs++
+		e.rackDSACK()
+	}
+	e.detectSpurious(now, s, a)
 	if r.phase != open && r.point.LessEq(e.snd.una) {
 		if r.phase == fastRecovery {
 			e.ctl.OnRecovered(time.Duration(now))
+			e.rackRecovered()
 		}
 		r.phase, r.credit, r.first = open, 0, false
 	}
 	if e.sack {
-		e.recoverSACK(now, a)
+		a.lost = e.rackDetect(now)
+		if e.tlpAck(s, a.dsack, a.dup) {
+			e.congestionEvent(now, congestion.FastRetransmit, 0) // section 7.4.2: the probe hid a loss
+		}
+		if a.lost > 0 && r.phase == open {
+			e.enterRecovery(now, a.lost)
+		}
 	} else {
 		e.recoverReno(now, a)
 	}
-}
-
-// recoverSACK is RFC 6675 section 5.
-func (e *Engine) recoverSACK(now Time, a *acked) {
-	r := &e.rec
-	if a.sacked > 0 && a.bytes == 0 {
-		r.dupACKs++
-	}
-	if e.sent.bytes[sacked] == 0 {
-		r.marked = e.snd.una
-		return
-	}
-	found := e.markLost()
-	if r.phase != open {
-		return
-	}
-	if found == 0 && r.dupACKs >= dupThresh && e.sent.at(0).state == inFlight {
-		found = int(e.sent.at(0).size) // (5) "... or DupAcks >= DupThresh"
-		e.sent.mark(0, lost)
-	}
-	if found > 0 {
-		e.enterRecovery(now, found)
+	if r.phase == fastRecovery {
+		r.prr.onAck(e, a)
 	}
 }
 
-// markLost is IsLost of RFC 6675 section 4 for every record: lost is what has
-// DupThresh segments, or more than (DupThresh-1)*SMSS bytes, selectively acknowledged
-// above it. It returns how many bytes were newly found so.
-func (e *Engine) markLost() int {
-	r := &e.rec
-	r.marked = r.marked.Max(e.snd.una)
-	// From the highest octet downwards until enough is above.
-	above, segments := 0, 0
-	i := e.sent.find(r.highSACK.Add(-1))
-	for i = min(i, e.sent.len()-1); i >= 0; i-- {
-		if rec := e.sent.at(i); rec.state == sacked {
-			above += int(rec.size)
-			segments++
-			if segments >= dupThresh || above > (dupThresh-1)*e.snd.mss {
-				break
-			}
-		}
-		if e.sent.at(i).seq.LessEq(r.marked) {
-			return 0 // all below is judged already
-		}
-	}
-	found := 0
-	for k := e.sent.find(r.marked); k < i; k++ {
-		// One that was sent again is judged by the timer only.
-		if rec := e.sent.at(k); rec.state == inFlight && rec.times == 1 {
-			found += int(rec.size)
-			e.sent.mark(k, lost)
-		}
-	}
-	if i >= 0 {
-		r.marked = r.marked.Max(e.sent.at(i).seq)
-	}
-	return found
+// markLost takes record i for lost, and returns its size.
+func (e *Engine) markLost(now Time, i int) int {
+	r := e.sent.at(i)
+	n := int(r.size)
+	e.sent.mark(i, lost)
+	e.rate.lost += int64(n)
+	e.ctl.OnLost(&congestion.Lost{
+		Now: time.Duration(now), Size: n, TxInFlight: int(r.rate.txInFlight), Lost: e.rate.lost - r.rate.lost,
+		Delivered: r.rate.delivered, AppLimited: r.rate.appLimited, InFlight: e.pipe(), TotalLost: e.rate.lost,
+	})
+	return n
 }
 
 // recoverReno is fast retransmit and NewReno fast recovery (RFC 5681 section 3.2, RFC 6582),
@@ -161,34 +166,46 @@ func (e *Engine) recoverReno(now Time, a *acked) {
 	case a.bytes > 0:
 		// The hole was filled; the rest of what is acknowledged was counted before.
 		r.credit = max(0, r.credit-max(0, a.bytes-e.snd.mss))
-		if r.phase == fastRecovery && e.sent.len() > 0 {
+		if r.phase == fastRecovery && e.sent.len() > 0 && e.sent.at(0).state == inFlight {
 			// A partial acknowledgment (RFC 6582 section 3.2, step 3).
-			if e.sent.at(0).state == inFlight {
-				e.sent.mark(0, lost)
-				r.first = true
-			}
+			a.lost = e.markLost(now, 0)
+			r.first = true
 		}
 	case a.dup:
 		r.dupACKs++
 		r.credit = min(r.credit+e.snd.mss, e.sent.bytes[inFlight])
 		if r.phase == open && r.dupACKs == dupThresh && e.sent.at(0).state == inFlight {
-			n := int(e.sent.at(0).size)
-			e.sent.mark(0, lost)
-			e.enterRecovery(now, n)
+			a.lost = e.markLost(now, 0)
+			e.enterRecovery(now, a.lost)
 		}
 	}
 }
 
-// enterRecovery begins fast recovery.
+// enterRecovery begins fast recovery. The first retransmission does not wait for the
+// reduced window (RFC 5681 section 3.2, step 3).
 func (e *Engine) enterRecovery(now Time, found int) {
 	e.count.FastRecoveries++
+	e.rec.undo.begin(e, now)
+	pipe := e.pipe() + found
+	e.congestionEvent(now, congestion.FastRetransmit, found)
 	e.rec.phase = fastRecovery
 	e.rec.point = e.snd.nxt
-	// "The lost segment starting at SND.UNA MUST be retransmitted" (RFC 5681 section
-	// 3.2, step 3; RFC 6675 section 5 (4.3)): the pipe is still above the halved window.
 	e.rec.first = true
-	e.ctl.OnLoss(congestion.Loss{Now: time.Duration(now), Cause: congestion.FastRetransmit,
-		InFlight: e.snd.nxt.Sub(e.snd.una), Lost: found})
+	e.rec.prr = prrState{recoverFS: max(pipe, e.snd.mss), threshold: e.ctl.Threshold(), window: max(e.pipe(), e.snd.mss)}
+}
+
+// congestionEvent tells the controller.
+func (e *Engine) congestionEvent(now Time, cause congestion.Cause, found int) {
+	e.ctl.OnLoss(congestion.Loss{Now: time.Duration(now), Cause: cause,
+		InFlight: e.snd.nxt.Sub(e.snd.una), Pipe: e.pipe(), Lost: found})
+}
+
+// reorderTimeout is the reordering timer of RACK: what was given the benefit of the
+// doubt is lost.
+func (e *Engine) reorderTimeout(now Time) {
+	if found := e.rackDetect(now); found > 0 && e.rec.phase == open {
+		e.enterRecovery(now, found)
+	}
 }
 
 // retransmitTimeout is RFC 6298 (5.4) to (5.6), with R1 and R2 of RFC 9293 section
@@ -213,19 +230,27 @@ func (e *Engine) retransmitTimeout(now Time) {
 		r.suspect = true
 		e.events |= EvSuspect
 	}
-	e.rtt.backoff = min(e.rtt.backoff+1, 31)
 	if e.ctl != nil && r.timeouts == 1 {
-		e.ctl.OnLoss(congestion.Loss{Now: time.Duration(now), Cause: congestion.Timeout,
-			InFlight: e.snd.nxt.Sub(e.snd.una), Lost: e.sent.bytes[inFlight]})
+		r.undo.beginTimeout(e, now)
+		e.congestionEvent(now, congestion.Timeout, e.sent.bytes[inFlight])
 	}
+	e.rtt.backoff = min(e.rtt.backoff+1, 31)
 	// RFC 6675 section 5.1 keeps what SACK told; but a left edge that was
 	// selectively acknowledged means that the peer reneged (RFC 2018 section 8).
 	reneged := e.sent.at(0).state == sacked
 	for i := range e.sent.len() {
-		if st := e.sent.at(i).state; st == inFlight || st == sacked && reneged {
+		switch st := e.sent.at(i).state; {
+		case st == sacked && reneged:
+			e.sent.mark(i, lost)
+		case st == inFlight && e.ctl != nil:
+			e.markLost(now, i)
+		case st == inFlight:
 			e.sent.mark(i, lost)
 		}
 	}
 	r.phase, r.point = afterTimeout, e.snd.nxt
 	r.dupACKs, r.credit, r.first = 0, 0, false
+	e.tlp.active = false
+	e.timer.stop(tReorder)
+	e.timer.stop(tProbe)
 }

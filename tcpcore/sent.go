@@ -12,6 +12,10 @@ type record struct {
 	times  uint8  // transmissions, saturating
 	flags  recFlags
 	state  recState
+	// run is how many records from this one on are known to be selectively
+	// acknowledged, so that a SACK block is not walked again with each acknowledgment.
+	run  uint32
+	rate sendSnapshot
 }
 
 // recFlags are the controls that take sequence space.
@@ -41,6 +45,7 @@ type sentQueue struct {
 	head  int
 	n     int
 	bytes [3]int // by recState
+	count [3]int
 	// lostHint is an index below which no record is lost.
 	lostHint int
 }
@@ -56,6 +61,7 @@ func (q *sentQueue) push(r record) {
 	q.n++
 	*q.at(q.n - 1) = r
 	q.bytes[r.state] += int(r.size)
+	q.count[r.state]++
 }
 
 func (q *sentQueue) grow() {
@@ -70,6 +76,7 @@ func (q *sentQueue) grow() {
 func (q *sentQueue) pop() {
 	r := q.at(0)
 	q.bytes[r.state] -= int(r.size)
+	q.count[r.state]--
 	q.head = (q.head + 1) & (len(q.recs) - 1)
 	q.n--
 	q.lostHint = max(0, q.lostHint-1)
@@ -97,6 +104,7 @@ func (q *sentQueue) split(i, n int) {
 		q.grow()
 	}
 	q.n++
+	q.count[rest.state]++
 	for k := q.n - 1; k > i+1; k-- {
 		*q.at(k) = *q.at(k - 1)
 	}
@@ -108,7 +116,9 @@ func (q *sentQueue) mark(i int, s recState) {
 	r := q.at(i)
 	q.bytes[r.state] -= int(r.size)
 	q.bytes[s] += int(r.size)
-	r.state = s
+	q.count[r.state]--
+	q.count[s]++
+	r.state, r.run = s, 0
 	if s == lost {
 		q.lostHint = min(q.lostHint, i)
 	}
@@ -127,6 +137,19 @@ func (q *sentQueue) nextLost() int {
 		}
 	}
 	panic("BUG: lost bytes without a lost record")
+}
+
+// skipSacked returns the index of the first record from i on that is not selectively
+// acknowledged, and shortens the way for the next time.
+func (q *sentQueue) skipSacked(i int) int {
+	k := i
+	for k < q.n && q.at(k).state == sacked {
+		k += max(1, int(q.at(k).run))
+	}
+	if k > i {
+		q.at(i).run = uint32(k - i)
+	}
+	return k
 }
 
 // find returns the index of the first record that ends behind seq; n if there is none.

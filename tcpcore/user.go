@@ -65,9 +65,6 @@ func (e *Engine) Write(now Time, p []byte) (int, error) {
 		p = p[:room]
 		e.snd.refused = true
 	}
-	if e.snd.buf.len() == 0 {
-		e.restartIdle(now)
-	}
 	e.snd.buf.append(p)
 	e.touchUserTimeout(now)
 	return len(p), nil
@@ -80,14 +77,6 @@ func (e *Engine) sendRoom() int {
 		room = min(room, e.cfg.NotSentLowWater-max(0, e.sndEnd().Sub(e.snd.nxt)))
 	}
 	return room
-}
-
-// restartIdle lets congestion control forget a window that has not been tried for
-// an RTO (RFC 5681 section 4.1).
-func (e *Engine) restartIdle(now Time) {
-	if e.ctl != nil && e.sent.len() == 0 && now.Sub(e.snd.lastSent) >= e.rtt.rto {
-		e.ctl.OnIdle(time.Duration(now))
-	}
 }
 
 // writeErr tells why the state does not allow SEND.

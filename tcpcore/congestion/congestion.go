@@ -12,31 +12,42 @@ import (
 )
 
 // Controller is one connection's congestion control. The engine calls it from one
-// goroutine at a time. Sizes are bytes, times are since the endpoint began.
+// goroutine at a time. Sizes are bytes, times are since the endpoint began. A type
+// that embeds Base need only have the methods that it cares for.
 type Controller interface {
 	// Name is the registered name, as in New.
 	Name() string
 	// Start is called once, when the connection is established, before any other call.
 	Start(Start)
-	// OnAck is called for every acknowledgment that acknowledges new data,
-	// cumulatively or selectively.
-	OnAck(Ack)
-	// OnLoss is called once per congestion event: on entering fast recovery,
-	// at the first retransmission timeout of a segment, at an ECN echo.
+	// OnSend is called before each segment with data is sent.
+	OnSend(Send)
+	// OnAck is called for every acknowledgment that acknowledges something new,
+	// cumulatively or selectively, after OnLost and OnLoss of the same
+	// acknowledgment. It may keep nothing of a.
+	OnAck(a *Ack)
+	// OnLost is called for each segment that is newly taken for lost.
+	OnLost(*Lost)
+	// OnLoss is called once per congestion event: on entering fast recovery, at the
+	// first retransmission timeout of a segment, at an ECN echo (once a round trip).
 	OnLoss(Loss)
 	// OnRecovered is called when the recovery that OnLoss began has ended.
 	OnRecovered(now time.Duration)
-	// OnIdle is called before sending after an idle time of at least one RTO
-	// (RFC 5681 section 4.1).
-	OnIdle(now time.Duration)
+	// OnSpurious is called when the last OnLoss turns out to have been wrong: nothing
+	// was lost. What it took is to be given back.
+	OnSpurious(now time.Duration)
 	// OnMSS is called when the segment size changes.
 	OnMSS(mss int)
-	// Window is how much may be in flight now.
+	// Window is how much may be in flight now. During a fast recovery the engine may
+	// send less (PRR), unless Reduces reports false.
 	Window() int
-	// Threshold is the slow start threshold; math.MaxInt while there is none.
+	// Threshold is the slow start threshold; Infinite while there is none.
 	Threshold() int
 	// PacingRate is in bytes per second; 0 leaves sending unpaced.
 	PacingRate() int64
+	// Reduces reports whether a loss reduces the window towards Threshold, so that
+	// proportional rate reduction (RFC 6937) shall do it smoothly. A controller that
+	// models the path instead does its own.
+	Reduces() bool
 }
 
 // Infinite is the threshold before the first congestion event (RFC 5681 section
@@ -46,24 +57,64 @@ const Infinite = math.MaxInt
 // Start is what a controller knows at the beginning.
 type Start struct {
 	Now    time.Duration
-	MSS    int // of data in a full segment
-	Window int // initial window, bytes
+	MSS    int           // of data in a full segment
+	Window int           // initial window, bytes
+	RTT    time.Duration // of the handshake; 0 if it was not measured
 }
 
-// Ack is one acknowledgment of new data.
+// Send is one segment about to be sent.
+type Send struct {
+	Now        time.Duration
+	InFlight   int  // before it
+	Idle       bool // nothing was in flight, and nothing was sent for an RTO (RFC 5681 section 4.1)
+	Retransmit bool
+	// IdleAppLimited: nothing was in flight, and the application was why.
+	IdleAppLimited bool
+}
+
+// Ack is one acknowledgment of something new.
 type Ack struct {
-	Now          time.Duration
-	Acked        int           // newly acknowledged cumulatively
-	Sacked       int           // newly acknowledged selectively
-	InFlight     int           // before this acknowledgment
-	RTT          time.Duration // this acknowledgment's sample; 0 if none
-	SRTT         time.Duration // smoothed
-	MinRTT       time.Duration
-	InRecovery   bool // fast recovery is going on
-	AppLimited   bool // the window was not the reason why no more was in flight
-	AfterRTO     bool // what was outstanding at the last timeout is not yet acknowledged
-	Delivered    int64
-	DeliveryRate int64 // bytes per second, 0 if unknown
+	Now         time.Duration
+	Acked       int           // newly acknowledged cumulatively
+	Sacked      int           // newly acknowledged selectively
+	Prior       int           // in flight before this acknowledgment
+	InFlight    int           // in flight after it
+	Lost        int           // newly taken for lost because of it
+	RTT         time.Duration // this acknowledgment's sample; 0 if none
+	SRTT        time.Duration // smoothed
+	MinRTT      time.Duration // smallest sample of the connection
+	InRecovery  bool          // fast recovery is going on
+	AfterRTO    bool          // what was outstanding at the last timeout is not yet acknowledged
+	CwndLimited bool          // the window was why no more was in flight
+	Marked      int           // of the bytes, how many the peer says were marked CE
+	// Delivered and TotalLost count all bytes of the connection so far: C.delivered
+	// and C.lost of draft-ietf-ccwg-bbr.
+	Delivered, TotalLost int64
+	Sample               RateSample
+}
+
+// RateSample is a delivery rate sample (draft-ietf-ccwg-bbr, section "Delivery Rate
+// Samples"), taken from the most recently sent segment that was acknowledged.
+type RateSample struct {
+	Rate           int64         // bytes per second; 0 if there is no sample
+	Delivered      int64         // bytes delivered over Interval
+	PriorDelivered int64         // C.delivered when the segment was sent
+	Interval       time.Duration // the longer of the send and the ACK interval
+	AppLimited     bool          // the segment was sent in an application-limited phase
+	TxInFlight     int           // in flight when the segment was sent, itself included
+	Lost           int64         // lost between its sending and now
+}
+
+// Lost is one segment that is taken for lost.
+type Lost struct {
+	Now        time.Duration
+	Size       int
+	TxInFlight int   // as in RateSample
+	Lost       int64 // C.lost since it was sent, itself included
+	Delivered  int64 // C.delivered when it was sent
+	AppLimited bool
+	InFlight   int   // now
+	TotalLost  int64 // C.lost, itself included
 }
 
 // Cause is why the controller is told of a loss.
@@ -71,7 +122,7 @@ type Cause uint8
 
 // The causes.
 const (
-	FastRetransmit Cause = iota // duplicate acknowledgments or SACK show a loss
+	FastRetransmit Cause = iota // duplicate acknowledgments, SACK or RACK show a loss
 	Timeout                     // the retransmission timer fired
 	ECN                         // the peer echoed a congestion mark
 )
@@ -81,6 +132,7 @@ type Loss struct {
 	Now      time.Duration
 	Cause    Cause
 	InFlight int // FlightSize of RFC 5681: sent and not cumulatively acknowledged
+	Pipe     int // in flight as RFC 6675 counts it
 	Lost     int // newly taken for lost
 }
 
