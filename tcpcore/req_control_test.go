@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/bits"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,18 +16,19 @@ type constant struct {
 	window  int
 	started congestion.Start
 	acked   int
+	calls   []string // OnLoss and OnRecovered, in order
 }
 
-func (*constant) Name() string               { return "constant" }
-func (c *constant) Start(s congestion.Start) { c.started = s }
-func (c *constant) OnAck(a congestion.Ack)   { c.acked += a.Acked }
-func (*constant) OnLoss(congestion.Loss)     {}
-func (*constant) OnRecovered(time.Duration)  {}
-func (*constant) OnIdle(time.Duration)       {}
-func (*constant) OnMSS(int)                  {}
-func (c *constant) Window() int              { return c.window }
-func (*constant) Threshold() int             { return congestion.Infinite }
-func (*constant) PacingRate() int64          { return 0 }
+func (*constant) Name() string                { return "constant" }
+func (c *constant) Start(s congestion.Start)  { c.started = s }
+func (c *constant) OnAck(a congestion.Ack)    { c.acked += a.Acked }
+func (c *constant) OnLoss(congestion.Loss)    { c.calls = append(c.calls, "loss") }
+func (c *constant) OnRecovered(time.Duration) { c.calls = append(c.calls, "recovered") }
+func (*constant) OnIdle(time.Duration)        {}
+func (*constant) OnMSS(int)                   {}
+func (c *constant) Window() int               { return c.window }
+func (*constant) Threshold() int              { return congestion.Infinite }
+func (*constant) PacingRate() int64           { return 0 }
 
 // TestOwnController checks that a connection can be given another congestion control, whose
 // window it then obeys.
@@ -59,6 +61,69 @@ func TestOwnController(t *testing.T) {
 				s.fail("it is told of %d octets acknowledged, of %d", c.acked, sent)
 			}
 		}
+	}
+}
+
+// TestRecoveryTold checks that a controller hears of each loss, and of the end of each
+// fast recovery, once.
+//
+// Shows: RFC5681-4.
+func TestRecoveryTold(t *testing.T) {
+	for _, opts := range [][]any{nil, {optSACKOK()}} {
+		c := &constant{window: 20 * 1460}
+		s := newScript(t, fmt.Sprintf("two losses and their ends, SACK: %v", opts != nil),
+			Config{Congestion: func() congestion.Controller { return c }}, Params{})
+		s.passive(opts...)
+		told := func(want ...string) {
+			t.Helper()
+			if !slices.Equal(c.calls, want) {
+				s.fail("the controller hears %q, want %q", c.calls, want)
+			}
+		}
+		s.write(60 * 1460)
+		una := 1
+		for round := range 2 {
+			s.drain()
+			// The first segment is lost; the next ones bring duplicate ACKs.
+			for i := 1; i <= 5; i++ {
+				if opts != nil {
+					s.recv(ACK, 1, una, optSACK(una+1460, una+(1+i)*1460))
+				} else {
+					s.recv(ACK, 1, una)
+				}
+			}
+			want := slices.Repeat([]string{"loss", "recovered"}, round)
+			told(append(want, "loss")...)
+			s.drain()
+			una += 20 * 1460
+			s.recv(ACK, 1, una)
+			if round == 0 && s.e.Info().Unacked > 0 {
+				// What went out during the recovery is beyond its end.
+				una += s.e.Info().Unacked
+				s.recv(ACK, 1, una)
+			}
+			told(append(want, "loss", "recovered")...)
+		}
+	}
+}
+
+// TestRTOGranularity checks RTO = SRTT + max(G, 4*RTTVAR): with round trips that never
+// vary the clock's granularity of 1 ms is what remains.
+//
+// Shows: RFC6298-1.
+func TestRTOGranularity(t *testing.T) {
+	const rtt = 50 * time.Millisecond
+	s := newScript(t, "round trips of 50 ms sharp", Config{MinRTO: time.Millisecond}, Params{})
+	s.passive()
+	for i := range 100 {
+		s.write("x")
+		s.want(PSH|ACK, 1+i, 1, "x")
+		s.now = s.now.Add(rtt)
+		s.recv(ACK, 1, 2+i)
+		s.wantIdle()
+	}
+	if got := s.e.Info().RTO; got < rtt+900*time.Microsecond || got > rtt+2*time.Millisecond {
+		s.fail("the RTO is %v", got)
 	}
 }
 
