@@ -18,17 +18,21 @@ import (
 type Carrier interface {
 	// ReadBatch blocks until at least one datagram or network error report has
 	// arrived and returns all that is at hand, up to what the carrier thinks a
-	// batch. The caller owns the batch until it calls Release. A carrier that
-	// waits holds no large buffer. After Close it returns an error for which
+	// batch, in the order of arrival. The caller owns the batch until it calls
+	// Release. A carrier that waits holds no large buffer if what it stands on can
+	// tell that something has arrived. After Close it returns an error for which
 	// errors.Is(err, net.ErrClosed) holds; any other error is final as well.
 	ReadBatch() (*Batch, error)
 
-	// WriteBatch sends the datagrams in order and borrows them until it returns.
-	// It reports how many were handed over; err tells why the next one was not:
-	// syscall.EMSGSIZE when it exceeds what the path takes now (see MMS),
-	// an error about this peer or this moment otherwise (ECONNREFUSED,
-	// ENETUNREACH, ENOBUFS ...). Later datagrams may still be sent by calling
-	// again. A carrier without Caps.Trains takes trains apart itself.
+	// WriteBatch sends the datagrams in order and borrows them until it returns. It
+	// waits while the system has no room, not for the network.
+	// It reports how many were handed over; err tells why the next one was not.
+	// errors.Is knows it: syscall.EMSGSIZE when it exceeds what the path takes now
+	// (see MMS), net.ErrClosed after Close, an error about this peer or this
+	// moment otherwise (ENETUNREACH, ENOBUFS ...). Later datagrams may still be
+	// sent by calling again. A carrier without Caps.Trains takes trains apart
+	// itself; a train counts when all its segments were handed over, so that some
+	// of the one that failed may be on their way.
 	WriteBatch(ds []Datagram) (n int, err error)
 
 	// LocalAddr is the address the carrier receives on; its IP is unspecified
@@ -43,7 +47,8 @@ type Carrier interface {
 	// Caps tells what the carrier can do; it does not change.
 	Caps() Caps
 
-	// Close releases the socket and unblocks ReadBatch and WriteBatch.
+	// Close releases the socket and unblocks ReadBatch and WriteBatch. Closing again
+	// does nothing and returns nil. LocalAddr, Caps and MMS go on answering.
 	Close() error
 }
 
@@ -83,8 +88,9 @@ type Datagram struct {
 	// HopLimit is the TTL or hop limit to send with; 0 is the system's default.
 	HopLimit uint8
 	// Err, on reception only, makes this the network's report (ICMP) that a
-	// segment sent to Peer failed: ECONNREFUSED, EHOSTUNREACH, ENETUNREACH,
-	// EMSGSIZE ... Data is then the beginning of the segment as far as the
+	// segment sent to Peer failed: a syscall.Errno such as ECONNREFUSED,
+	// EHOSTUNREACH, ENETUNREACH or EMSGSIZE (ask MMS again). Reports can be forged
+	// and come late (RFC 5927): the quoted segment is there to be checked. Data is then the beginning of the segment as far as the
 	// report quotes it, or empty where the system does not tell.
 	Err error
 }

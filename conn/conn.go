@@ -21,10 +21,20 @@ type Host interface {
 	// Established tells once that the handshake is complete. It is called with the
 	// connection's lock held: it must not block, nor call the Driver or the Conn.
 	Established()
-	// Done tells once that the network is finished with the connection: the engine
-	// is CLOSED, or in TIME-WAIT with its user gone, and then timeWait is true and
-	// rec is what remains to be looked after. It is called without the lock.
-	Done(rec tcpcore.TimeWaitRecord, timeWait bool)
+	// Done tells once that the network is finished with the connection, and how it
+	// ended. It is called without the lock.
+	Done(End)
+}
+
+// End is how a connection ended for the network.
+type End struct {
+	// TimeWait: the connection is in TIME-WAIT with its user gone, and Record is
+	// what remains to be looked after.
+	TimeWait bool
+	Record   tcpcore.TimeWaitRecord
+	// Reset: it was established, and this side gave it up. The peer may not know,
+	// and should get a reset for whatever it still sends.
+	Reset bool
 }
 
 // Options are the properties of a connection that the engine does not know.
@@ -48,13 +58,14 @@ type core struct {
 
 	rd, wr, bye side // readers, writers, and who lingers in Close
 
-	writing   bool // a Write has its turn
-	closed    bool // the user called Close
-	readShut  bool // the user called CloseRead
-	told      bool // Host.Established was called
-	over      bool // Host.Done was called, or is about to be
-	reported  bool // the user has been told why the connection broke
-	failure   error
+	writing   bool  // a Write has its turn
+	closed    bool  // the user called Close
+	readShut  bool  // the user called CloseRead
+	told      bool  // Host.Established was called
+	over      bool  // Host.Done was called, or is about to be
+	reported  bool  // the user has been told why the connection broke
+	failure   error // what the carrier, or the network, ended it with
+	refused   refusals
 	linger    int
 	keepAlive bool
 	watch     watch

@@ -245,8 +245,8 @@ func TestCloseDeliversInTheBackground(t *testing.T) {
 		b.Close()
 		<-a.over
 		<-b.over
-		if !a.timeWait || b.timeWait {
-			t.Errorf("TIME-WAIT belongs to who closed first: a %v, b %v", a.timeWait, b.timeWait)
+		if !a.how.TimeWait || b.how.TimeWait {
+			t.Errorf("TIME-WAIT belongs to who closed first: a %v, b %v", a.how.TimeWait, b.how.TimeWait)
 		}
 	})
 }
@@ -427,6 +427,63 @@ func TestTimeout(t *testing.T) {
 			wantOp(t, err, "write", syscall.EPIPE)
 		})
 	}
+}
+
+// A network that refuses is not believed at once; when it goes on to refuse, the peer
+// is gone. What arrives in between begins the count anew.
+//
+// Shows: SHLD-26.
+func TestRefusedWhenEstablished(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a, b := pair(t, config())
+		refuse := func(d time.Duration) {
+			for range 5 {
+				a.driver.HardError(syscall.ECONNREFUSED)
+				<-time.After(d / 5)
+			}
+		}
+		refuse(500 * time.Millisecond)
+		mustWrite(t, b, []byte("x"))
+		mustRead(t, a, []byte("x"))
+		refuse(900 * time.Millisecond)
+		mustWrite(t, b, []byte("y"))
+		mustRead(t, a, []byte("y"))
+		if st := a.Info().State; st != tcpcore.Established {
+			t.Fatalf("it is in %v after refusals that passed", st)
+		}
+		refuse(1300 * time.Millisecond)
+		_, err := a.Read(make([]byte, 1))
+		wantOp(t, err, "read", syscall.ECONNRESET)
+		<-a.over
+	})
+}
+
+// Data that arrives after Close resets the peer, with numbers that it accepts, though
+// more segments came in the same batch.
+//
+// Shows: SHLD-3.
+func TestDataAfterClose(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a, b := pair(t, config())
+		mustWrite(t, a, []byte("data"))
+		a.CloseWrite()
+		b.Close() // its FIN crosses them
+		_, err := a.Read(make([]byte, 1))
+		<-time.After(time.Second)
+		if err != io.EOF {
+			wantOp(t, err, "read", syscall.ECONNRESET)
+		}
+		if _, err = a.Read(make([]byte, 1)); err != io.EOF {
+			wantOp(t, err, "read", syscall.ECONNRESET)
+		}
+		if st := a.Info().State; st != tcpcore.Closed {
+			t.Errorf("the peer is in %v, it did not accept the reset", st)
+		}
+		<-b.over
+		if !b.how.Reset || b.how.TimeWait {
+			t.Errorf("the host of the closer hears %+v", b.how)
+		}
+	})
 }
 
 // The carrier's end is everybody's.
@@ -699,6 +756,68 @@ func TestOptions(t *testing.T) {
 			"TrafficClass": a.SetTrafficClass(3), "SetReadBuffer": a.SetReadBuffer(0), "SetWriteBuffer": a.SetWriteBuffer(-1),
 			"UserTimeout": a.SetUserTimeout(-1), "SetKeepAlivePeriod": a.SetKeepAlivePeriod(0),
 			"KeepAliveCount": a.SetKeepAliveConfig(net.KeepAliveConfig{Count: 100000}),
+		} {
+			if err == nil || !bytes.Contains([]byte(err.Error()), []byte(name)) {
+				t.Errorf("the error does not name %s: %v", name, err)
+			}
+		}
+	})
+}
+
+// Peek tells what Read will return, and waits as Read does.
+func TestPeek(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a, b := pair(t, config())
+		go func() { <-time.After(time.Second); b.Write([]byte("hello")) }()
+		p := make([]byte, 3)
+		if n, err := a.Peek(p); n != 3 || err != nil || string(p) != "hel" {
+			t.Fatalf("%d, %v, %q", n, err, p)
+		}
+		mustRead(t, a, []byte("hello"))
+		b.Close()
+		if _, err := a.Peek(p); err != io.EOF {
+			t.Errorf("at the end: %v", err)
+		}
+	})
+}
+
+// Cork, acknowledgments at once, a bound on what waits to be sent, and a clamp on the
+// window reach the engine.
+func TestMoreOptions(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a, b := pair(t, config())
+		a.SetCork(true)
+		mustWrite(t, a, []byte("header "))
+		mustWrite(t, a, []byte("body"))
+		synctest.Wait()
+		if n := len(a.take()); n != 0 {
+			t.Errorf("%d segments with the cork in", n)
+		}
+		a.SetCork(false)
+		synctest.Wait()
+		if s := a.take(); len(s) != 1 || string(s[0].Payload) != "header body" {
+			t.Errorf("the cork was taken away, and it sent %v", s)
+		}
+		mustRead(t, b, []byte("header body"))
+
+		<-time.After(time.Second)
+		b.take()
+		b.SetDelayedACK(-1)
+		mustWrite(t, a, []byte("x"))
+		<-time.After(2 * delay)
+		if n := len(b.take()); n != 1 {
+			t.Errorf("%d acknowledgments at once", n)
+		}
+
+		b.setDeaf(true)
+		a.SetNotSentLowWater(1000)
+		a.SetWriteDeadline(time.Now().Add(time.Minute))
+		n, _ := a.Write(make([]byte, 1<<20))
+		if n > 100000 {
+			t.Errorf("took %d bytes that cannot be sent", n)
+		}
+		for name, err := range map[string]error{
+			"DelayedACK": a.SetDelayedACK(time.Second), "NotSentLowWater": a.SetNotSentLowWater(-1), "WindowClamp": a.SetWindowClamp(-1),
 		} {
 			if err == nil || !bytes.Contains([]byte(err.Error()), []byte(name)) {
 				t.Errorf("the error does not name %s: %v", name, err)

@@ -3,6 +3,8 @@ package conn
 import (
 	"net"
 	"net/netip"
+	"syscall"
+	"time"
 
 	"example.com/culvert/tcpcore"
 	"example.com/culvert/tcpcore/segment"
@@ -15,6 +17,12 @@ import (
 func (d *Driver) Receive(now tcpcore.Time, s *segment.Segment) (reopen bool) {
 	d.c.mu.Lock()
 	defer d.c.mu.Unlock()
+	d.c.refused = refusals{}
+	if d.c.engine.State() == tcpcore.Closed {
+		// It ended with an earlier segment of this batch. Nothing may take the place
+		// of the reset that the engine has for the peer.
+		return false
+	}
 	return d.c.engine.Input(d.c.at(now), s)
 }
 
@@ -59,13 +67,36 @@ func (d *Driver) SoftError(err error) {
 	c.pump()
 }
 
-// HardError tells of one that says that the peer cannot be reached.
+// HardError tells of one that says that the peer cannot be reached. It ends a
+// connection that is being opened, and an established one if it comes again and again
+// for over a second while nothing arrives; its user gets ECONNRESET.
 func (d *Driver) HardError(err error) {
 	c := d.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.engine.HardError(c.now(), err)
+	now := c.now()
+	c.engine.HardError(now, err)
+	if c.told && c.refused.final(now) && c.failure == nil {
+		c.failure = syscall.ECONNRESET
+		c.engine.Abort(now)
+	}
 	c.pump()
+}
+
+// refusals counts the network's refusals since anything arrived. One may be forged, or
+// pass (RFC 5461 section 4.1); but when retransmissions go on to be refused, nobody
+// is there any more: when the peer's process ends, its socket goes with it, and that is
+// the only way to learn of it, where a kernel would send a reset (RFC 9293 SHLD-26).
+type refusals struct {
+	n     int
+	first tcpcore.Time
+}
+
+func (r *refusals) final(now tcpcore.Time) bool {
+	if r.n++; r.n == 1 {
+		r.first = now
+	}
+	return r.n >= 3 && now.Sub(r.first) >= time.Second
 }
 
 // SetMMS tells that the largest segment which the carrier takes has changed, in

@@ -45,7 +45,7 @@ func (c *core) cause(err error) error {
 func (c *core) readError(err error) error {
 	switch {
 	case c.failure != nil:
-		return c.opError("read", c.failure)
+		return c.opError("read", c.broken("read", c.failure))
 	case err == io.EOF:
 		return io.EOF // bare, as io.Reader wants it
 	case err == tcpcore.ErrClosing || err == tcpcore.ErrNotOpen:
@@ -62,7 +62,7 @@ func (c *core) readError(err error) error {
 // hears why the connection broke, and from then on it is EPIPE, as with the kernel.
 func (c *core) writeError(err error) error {
 	if c.failure != nil {
-		return c.opError("write", c.failure)
+		return c.opError("write", c.broken("write", c.failure))
 	}
 	why := c.engine.Err()
 	if why == nil || c.reported {

@@ -117,6 +117,55 @@ func (x *Conn) SetTrafficClass(tc uint8) error {
 	})
 }
 
+// SetCork holds back segments that are not full, up to 200 ms, until it is switched
+// off again: for a header and a body that are written one by one. The default is off.
+func (x *Conn) SetCork(cork bool) error {
+	return x.c.change(func(tcpcore.Time) error {
+		x.c.engine.SetCork(cork)
+		return nil
+	})
+}
+
+// SetDelayedACK sets how long an acknowledgment may wait for company, up to 500 ms
+// (RFC 9293 MUST-40); negative acknowledges at once, 0 is the default of 40 ms.
+func (x *Conn) SetDelayedACK(d time.Duration) error {
+	return x.c.change(func(tcpcore.Time) error {
+		check := tcpcore.Config{DelayedACK: d}
+		if err := check.Check(); err != nil {
+			return err
+		}
+		x.c.engine.SetDelayedACK(d)
+		return nil
+	})
+}
+
+// SetNotSentLowWater bounds the bytes that Write took over and that were not sent
+// once, so that what is written next does not queue behind a full send buffer; 0,
+// the default, is no bound but SetWriteBuffer's.
+func (x *Conn) SetNotSentLowWater(bytes int) error {
+	return x.c.change(func(tcpcore.Time) error {
+		check := tcpcore.Config{NotSentLowWater: bytes}
+		if err := check.Check(); err != nil {
+			return err
+		}
+		x.c.engine.SetNotSentLowWater(bytes)
+		return nil
+	})
+}
+
+// SetWindowClamp bounds the window that is offered to the peer, in bytes; 0, the
+// default, is no bound but SetReadBuffer's. What was offered is not taken back.
+func (x *Conn) SetWindowClamp(bytes int) error {
+	return x.c.change(func(tcpcore.Time) error {
+		check := tcpcore.Config{WindowClamp: bytes}
+		if err := check.Check(); err != nil {
+			return err
+		}
+		x.c.engine.SetWindowClamp(bytes)
+		return nil
+	})
+}
+
 // SetReadBuffer bounds the bytes that arrived and were not read, and so the window
 // offered to the peer. The default is 1 MiB. What was offered is not taken back.
 func (x *Conn) SetReadBuffer(bytes int) error { return x.c.setBuffers("SetReadBuffer", 0, bytes) }

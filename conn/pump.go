@@ -124,14 +124,17 @@ func (c *core) part() {
 	if c.over || c.sending {
 		return
 	}
-	var rec tcpcore.TimeWaitRecord
-	var timeWait bool
+	var end End
 	switch st := c.engine.State(); {
 	case st == tcpcore.Closed, st == tcpcore.Listen:
 		// LISTEN is an embryo whose handshake came to nothing: the listener itself is
 		// still there for the peer's next SYN.
+		switch c.engine.Err() {
+		case tcpcore.ErrAborted, tcpcore.ErrTimeout:
+			end.Reset = c.told
+		}
 	case st == tcpcore.TimeWait && c.closed:
-		if rec, timeWait = c.engine.Retire(); !timeWait {
+		if end.Record, end.TimeWait = c.engine.Retire(); !end.TimeWait {
 			return
 		}
 	default:
@@ -147,6 +150,6 @@ func (c *core) part() {
 	c.wr.wake()
 	c.bye.wake()
 	c.mu.Unlock()
-	c.host.Done(rec, timeWait)
+	c.host.Done(end)
 	c.mu.Lock()
 }

@@ -13,8 +13,13 @@ import (
 // peer has closed its direction (io.EOF), the read deadline passes
 // (os.ErrDeadlineExceeded), the connection breaks or is closed (net.ErrClosed). All
 // errors but io.EOF are *net.OpError.
-func (x *Conn) Read(p []byte) (int, error) {
-	c := x.c
+func (x *Conn) Read(p []byte) (int, error) { return x.c.receive(p, (*tcpcore.Engine).Read) }
+
+// Peek is Read that leaves the bytes to be read again.
+func (x *Conn) Peek(p []byte) (int, error) { return x.c.receive(p, (*tcpcore.Engine).Peek) }
+
+// receive is RECEIVE: it waits until take has something to say.
+func (c *core) receive(p []byte, take func(*tcpcore.Engine, tcpcore.Time, []byte) (int, error)) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
@@ -31,7 +36,7 @@ func (x *Conn) Read(p []byte) (int, error) {
 		if c.readShut {
 			return 0, io.EOF
 		}
-		n, err := c.engine.Read(now, p)
+		n, err := take(c.engine, now, p)
 		if n > 0 {
 			c.pump() // the window may be worth telling
 			return n, nil

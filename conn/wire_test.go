@@ -31,7 +31,7 @@ type end struct {
 	hold        chan struct{}
 	established int
 	done        int
-	timeWait    bool
+	how         conn.End
 	over        chan struct{} // closed by Done
 	up          chan struct{} // closed by Established
 }
@@ -89,11 +89,11 @@ func (e *end) Established() {
 	close(e.up)
 }
 
-func (e *end) Done(_ tcpcore.TimeWaitRecord, timeWait bool) {
+func (e *end) Done(how conn.End) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.done++
-	e.timeWait = timeWait
+	e.how = how
 	close(e.over)
 }
 

@@ -100,7 +100,7 @@ func (c *core) mayWrite() error {
 		return c.opError("write", err)
 	}
 	if c.failure != nil {
-		return c.opError("write", c.failure)
+		return c.writeError(c.failure)
 	}
 	return nil
 }

@@ -97,26 +97,31 @@ func FuzzInput(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		src := &fuzzSource{b}
-		s := newSim(binary.BigEndian.Uint64(append(src.take(8), make([]byte, 8)...)[:8]))
-		s.chaos, s.strict = true, false // forged segments may say anything
-		s.traceOn, s.keep = true, 60
-		s.begin()
-		for n := 0; len(src.b) > 0 && n < fuzzOps && s.err == nil; n++ {
-			src.operate(s)
-		}
-		for range fuzzEvents {
-			if !s.step() {
-				break
-			}
-		}
-		if s.err != nil {
-			for _, l := range s.lines {
-				t.Log(l)
-			}
-			t.Fatal(s.err)
+		if err := runFuzz(b, nil); err != nil {
+			runFuzz(b, t.Logf)
+			t.Fatal(err)
 		}
 	})
+}
+
+// runFuzz plays an input, and prints what happens if printf is set.
+func runFuzz(b []byte, printf func(string, ...any)) error {
+	src := &fuzzSource{b}
+	var seed [8]byte
+	copy(seed[:], src.take(8))
+	s := newSim(binary.BigEndian.Uint64(seed[:]))
+	s.chaos, s.strict = true, false // forged segments may say anything
+	s.traceOn, s.printf = printf != nil, printf
+	s.begin()
+	for n := 0; len(src.b) > 0 && n < fuzzOps && s.err == nil; n++ {
+		src.operate(s)
+	}
+	for range fuzzEvents {
+		if !s.step() {
+			break
+		}
+	}
+	return s.err
 }
 
 // operate does what the next bytes say.
@@ -148,6 +153,7 @@ func (f *fuzzSource) operate(s *sim) {
 		switch f.byte() % 8 {
 		case 0:
 			h.e.CloseWrite(h.now())
+			h.app.ended = true
 		case 1:
 			h.e.Close(h.now())
 			h.app.closed = true

@@ -73,7 +73,7 @@ func TestEndings(t *testing.T) {
 // TestCloseWithUnread checks that a user who will not read lets the peer know when something is
 // lost by that, and only then.
 //
-// Shows: SHLD-3.
+// Shows: SHLD-3, MAY-1.
 func TestCloseWithUnread(t *testing.T) {
 	s := newScript(t, "data is unread at CLOSE", Config{}, Params{})
 	s.passive()
@@ -105,6 +105,7 @@ func TestCloseWithUnread(t *testing.T) {
 		}
 		s.wantIdle()
 		s.wantState(Closed)
+		s.wantReadErr(ErrAborted)
 	}
 
 	s = newScript(t, "a half-close loses nothing", Config{}, Params{})

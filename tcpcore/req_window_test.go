@@ -129,3 +129,33 @@ func TestAcksJoined(t *testing.T) {
 	s.want(PSH|ACK, 1, 2921, "answer")
 	s.wantQuiet(100 * time.Millisecond)
 }
+
+// TestUrgentConsumed checks that an urgent pointer tells of nothing once the data it
+// points behind was read: RFC 9293 section 3.10.7.4, sixth step, "if the urgent pointer
+// (RCV.UP) is in advance of the data consumed".
+//
+// Shows: MUST-32.
+func TestUrgentConsumed(t *testing.T) {
+	s := newScript(t, "an urgent pointer comes after its data", Config{}, Params{})
+	s.passive()
+	s.recv(ACK|PSH, 1, 1, "abc")
+	s.read("abc")
+	s.events = 0
+	s.recv(ACK|URG, 4, 1, optUrg(0))
+	s.wantNoEvent(EvUrgent)
+	if got := s.e.Info().UrgentQueue; got != 0 {
+		s.fail("%d octets of urgent data", got)
+	}
+	s.recv(ACK|URG, 4, 1, optUrg(1))
+	s.wantEvent(EvUrgent)
+
+	s = newScript(t, "an urgent pointer comes before its data is read", Config{}, Params{})
+	s.passive()
+	s.recv(ACK|PSH, 1, 1, "abc")
+	s.events = 0
+	s.recv(ACK|URG, 4, 1, optUrg(0))
+	s.wantEvent(EvUrgent)
+	if got := s.e.Info().UrgentQueue; got != 3 {
+		s.fail("%d octets of urgent data", got)
+	}
+}

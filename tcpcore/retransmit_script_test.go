@@ -4,6 +4,8 @@ import (
 	"math"
 	"testing"
 	"time"
+
+	"example.com/culvert/tcpcore/congestion"
 )
 
 const ms = time.Millisecond
@@ -327,4 +329,64 @@ func TestFINLost(t *testing.T) {
 	s.recv(ACK, 1, 2)
 	s.wantState(FinWait2)
 	s.wantQuiet(time.Hour)
+}
+
+// TestRTOLimits has a path without delay, and one that never answers.
+//
+// Shows: RFC6298-2.
+func TestRTOLimits(t *testing.T) {
+	s := newScript(t, "the RTO is 200 ms at least by default, and backs off to 60 s", Config{}, Params{})
+	s.active()
+	for i := range 20 {
+		s.write("x")
+		s.want(ACK, 1+i, 1, "x")
+		s.advance(ms)
+		s.recv(ACK, 1, 2+i)
+	}
+	s.write("y")
+	s.want(ACK, 21, 1, "y")
+	s.wantAfter(200*ms, ACK, 21, 1, "y")
+	last := time.Duration(0)
+	for range 12 {
+		last = s.wait(time.Hour)
+		s.drain()
+	}
+	s.check(last == 60*time.Second, "backs off to %v", last)
+	s = newScript(t, "a minimum of one second, as the RFC has it, can be asked for", Config{MinRTO: time.Second}, Params{})
+	s.active()
+	s.write("x")
+	s.want(ACK, 1, 1, "x")
+	s.wantAfter(time.Second, ACK, 1, 1, "x")
+}
+
+// fixedWindow is a congestion control of somebody else's.
+type fixedWindow struct {
+	congestion.Controller
+	acks, losses int
+}
+
+func (f *fixedWindow) Name() string           { return "fixed" }
+func (f *fixedWindow) Window() int            { return 3 * 1460 }
+func (f *fixedWindow) OnAck(congestion.Ack)   { f.acks++ }
+func (f *fixedWindow) OnLoss(congestion.Loss) { f.losses++ }
+
+// TestOtherController replaces Reno.
+//
+// Shows: MAY-18.
+func TestOtherController(t *testing.T) {
+	ctl := &fixedWindow{Controller: congestion.NewReno()}
+	s := newScript(t, "a connection uses the congestion control that its user gives it",
+		Config{Congestion: func() congestion.Controller { return ctl }}, Params{})
+	s.active()
+	s.write(20 * 1460)
+	for i := range 3 {
+		s.want(ACK, 1+i*1460, 1, 1460)
+	}
+	s.wantIdle()
+	s.recv(ACK, 1, 1+1460)
+	s.want(ACK, 1+3*1460, 1, 1460)
+	s.wantIdle()
+	s.wait(time.Minute)
+	s.check(ctl.acks == 1 && ctl.losses == 1, "it was told of %d acknowledgments and %d losses", ctl.acks, ctl.losses)
+	s.check(s.e.Info().CongestionControl == "fixed", "it is called %q", s.e.Info().CongestionControl)
 }

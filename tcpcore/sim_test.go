@@ -262,7 +262,6 @@ type simHost struct {
 	gap       Time // time that the carrier takes for a train
 	busyUntil Time
 	spin      int
-	lastSpin  Time
 	open      bool
 	retired   bool // in TIME-WAIT, only the record is left
 	record    TimeWaitRecord
@@ -322,6 +321,11 @@ func (h *simHost) handle(ev *simEvent) {
 		h.wire.excuses++
 		h.e.Advance(h.now())
 		h.flush()
+		if d := h.e.Deadline(); d > h.now() {
+			h.spin = 0
+		} else if h.spin++; h.spin > 20 {
+			s.fail("%c spins: Deadline stays at %v, its clock is at %v", h.name, time.Duration(d), time.Duration(h.now()))
+		}
 	case evApp:
 		if ev.at == h.app.next {
 			h.app.next = Never
@@ -497,8 +501,7 @@ func (h *simHost) wake() {
 	h.app.wake(ev)
 }
 
-// arm sets the timer to the engine's deadline. A deadline in the past is due now, but
-// an engine that does nothing about it would spin.
+// arm sets the timer to the engine's deadline. One in the past is due now.
 func (h *simHost) arm() {
 	s := h.s
 	d := h.e.Deadline()
@@ -508,12 +511,6 @@ func (h *simHost) arm() {
 	}
 	at := d - h.offset
 	if at <= s.now {
-		if h.lastSpin != s.now {
-			h.spin, h.lastSpin = 0, s.now
-		}
-		if h.spin++; h.spin > 50 {
-			s.fail("%c spins: Deadline stays at %v, its clock is at %v", h.name, time.Duration(d), time.Duration(h.now()))
-		}
 		at = s.now
 	} else {
 		at += s.upTo(h.late)
@@ -526,12 +523,12 @@ func (h *simHost) arm() {
 
 // retire reduces TIME-WAIT to its record, as an endpoint does once the user is gone.
 func (h *simHost) retire() {
-	if !h.mayRetire || !h.app.closed || h.e.State() != TimeWait {
+	if !h.mayRetire || !h.app.closed || h.e.State() != TimeWait || h.e.Deadline() <= h.now() {
 		return
 	}
 	rec, ok := h.e.Retire()
 	if !ok {
-		if h.info().ReceiveQueue == 0 {
+		if h.info().ReceiveQueue == 0 && h.busyUntil <= h.s.now {
 			h.s.fail("%c is in TIME-WAIT without a user and does not retire", h.name)
 		}
 		return

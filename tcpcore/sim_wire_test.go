@@ -93,7 +93,11 @@ func (w *simWire) sent(g *segment.Segment, size int) {
 		s.coverage.Resets++
 		return
 	}
-	if s.chaos {
+	if s.chaos { // only for the trace, and for those who forge segments
+		if g.Flags.Has(SYN) {
+			w.iss = g.Seq
+		}
+		w.sndMax = max(w.sndMax, g.Seq.Sub(w.iss)+g.Len())
 		return
 	}
 	if g.Flags.Has(SYN) {

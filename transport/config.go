@@ -55,6 +55,17 @@ type Config struct {
 	// (RFC 2018, RFC 7323). Default all are offered.
 	NoSACK, NoTimestamps, NoWindowScale bool
 
+	// Cork holds back segments that are not full, up to 200 ms, until
+	// conn.Conn.SetCork takes it away. Default off.
+	Cork bool
+	// NotSentLowWater bounds the bytes that Write took over and that were not sent
+	// once, so that what is written next does not queue behind a full send buffer.
+	// Default SendBuffer.
+	NotSentLowWater int
+	// WindowClamp bounds the window offered to the peer, in bytes. Default
+	// ReceiveBuffer.
+	WindowClamp int
+
 	// KeepAlive switches keep-alive probes on. Default off (RFC 9293 MUST-25).
 	KeepAlive bool
 	// KeepAliveIdle is how long nothing arrives before the first probe. Default 2 h.
@@ -129,6 +140,9 @@ func (c *Config) settings() (*settings, error) {
 		NoSACK:            c.NoSACK,
 		NoTimestamps:      c.NoTimestamps,
 		NoWindowScale:     c.NoWindowScale,
+		Cork:              c.Cork,
+		NotSentLowWater:   c.NotSentLowWater,
+		WindowClamp:       c.WindowClamp,
 		KeepAlive:         c.KeepAlive,
 		KeepAliveIdle:     c.KeepAliveIdle,
 		KeepAliveInterval: c.KeepAliveInterval,

@@ -68,11 +68,11 @@ func (f *flow) Established() {
 }
 
 // Done takes the connection out of the shard.
-func (f *flow) Done(rec tcpcore.TimeWaitRecord, timeWait bool) {
+func (f *flow) Done(how conn.End) {
 	if f.backlog != nil {
 		f.backlog.Release()
 	}
-	f.s.forget(f, rec, timeWait)
+	f.s.forget(f, how)
 	f.end()
 }
 

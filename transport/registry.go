@@ -122,7 +122,7 @@ func (s *shard) excluded() bool {
 }
 
 // maxLingering bounds the sockets, in the whole process, that stay open for nothing
-// but TIME-WAIT.
+// but TIME-WAIT, or to repeat a reset.
 const maxLingering = 1024
 
 // lingering are those sockets, oldest first. Its lock comes after a shard's.

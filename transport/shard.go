@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"sync"
 	"syscall"
+	"time"
 
 	"example.com/culvert/carrier"
 	"example.com/culvert/conn"
@@ -31,7 +32,9 @@ type shard struct {
 	flows     map[key]*flow
 	ports     map[uint16]*port
 	waits     timeWaits
-	keepWaits bool // TIME-WAIT keeps the carrier open
+	quiet     tcpcore.Time // until when a peer may have to be told again of a reset
+	hushing   *time.Timer  // ends quiet, once nothing else keeps the carrier open
+	keepWaits bool         // TIME-WAIT and quiet keep the carrier open
 	dead      bool
 	err       error         // why, if the carrier failed
 	gone      chan struct{} // closed when the carrier is
@@ -104,19 +107,25 @@ func (s *shard) settle() {
 		s.mu.Unlock()
 		return
 	}
-	if s.keepWaits && s.waits.len() > 0 {
-		// Only TIME-WAIT is left. The number of sockets that wait like this is bounded.
-		oldest := lingering.add(s)
-		s.mu.Unlock()
-		if oldest != nil {
-			oldest.hurry()
+	if s.keepWaits {
+		d := s.quiet.Sub(s.clock.now())
+		if d > 0 && s.hushing == nil {
+			s.hushing = time.AfterFunc(d, s.hush)
 		}
-		return
+		if d > 0 || s.waits.len() > 0 {
+			// The number of sockets that wait like this is bounded.
+			oldest := lingering.add(s)
+			s.mu.Unlock()
+			if oldest != nil {
+				oldest.hurry()
+			}
+			return
+		}
 	}
 	s.close()
 }
 
-// hurry closes a shard that only TIME-WAIT kept.
+// hurry closes a shard that only TIME-WAIT or quiet kept.
 func (s *shard) hurry() {
 	s.mu.Lock()
 	if s.dead || s.users > 0 || len(s.flows) > 0 || len(s.ports) > 0 {
@@ -130,6 +139,9 @@ func (s *shard) hurry() {
 func (s *shard) close() {
 	s.dead = true
 	s.waits.clear()
+	if s.hushing != nil {
+		s.hushing.Stop()
+	}
 	lingering.remove(s)
 	s.mu.Unlock()
 	s.car.Close()
@@ -283,17 +295,40 @@ func (s *shard) newFlow(f *flow, engine *tcpcore.Engine) (*conn.Conn, error) {
 	return c, nil
 }
 
-// forget takes a flow out; what remains of it is the record, if timeWait.
-func (s *shard) forget(f *flow, rec tcpcore.TimeWaitRecord, timeWait bool) {
+// forget takes a flow out, and keeps what its end asks for.
+func (s *shard) forget(f *flow, how conn.End) {
 	now := s.clock.now()
 	s.mu.Lock()
 	if s.flows[f.key] == f {
 		delete(s.flows, f.key)
-		if timeWait && !s.dead {
-			s.waits.add(f.key, rec)
+		switch {
+		case s.dead:
+		case how.TimeWait:
+			s.waits.add(f.key, how.Record)
 			s.waits.arm(now, s.expire)
+		case how.Reset:
+			s.quiet = now.Add(f.cfg.quiet())
 		}
 	}
+	s.settle()
+}
+
+// maxQuiet bounds how long a shard stays after a reset to repeat it.
+const maxQuiet = 3 * time.Second
+
+// quiet is how long a peer that does not know of the reset may still send: 2 MSL, or
+// some retransmissions.
+func (c *settings) quiet() time.Duration {
+	if c.core.MSL == 0 {
+		return maxQuiet
+	}
+	return min(2*c.core.MSL, maxQuiet)
+}
+
+// hush is the timer of quiet.
+func (s *shard) hush() {
+	s.mu.Lock()
+	s.hushing = nil
 	s.settle()
 }
 

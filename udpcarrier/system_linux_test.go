@@ -218,6 +218,19 @@ func (u *unpollable) Read(f func(uintptr) bool) error {
 	return u.RawConn.Read(f)
 }
 
+// unbatchable says the same of a batch.
+type unbatchable struct {
+	batcher
+	times int
+}
+
+func (u *unbatchable) ReadBatch(ms []ipv4.Message, flags int) (int, error) {
+	if u.times--; u.times >= 0 {
+		return 0, &net.OpError{Op: "read", Err: errors.New("not pollable")}
+	}
+	return u.batcher.ReadBatch(ms, flags)
+}
+
 func TestNotPollable(t *testing.T) {
 	c := must[*Carrier](t)(Listen("udp", at(loopback4, 0), Options{}))
 	peer := must[*Carrier](t)(Listen("udp", at(loopback4, 0), Options{}))
@@ -225,6 +238,7 @@ func TestNotPollable(t *testing.T) {
 	defer peer.Close()
 	l := c.link.(*batchLink)
 	l.raw = &unpollable{l.raw, 3}
+	l.pc = &unbatchable{l.pc, 3}
 	send(t, peer, carrier.Datagram{Peer: c.LocalAddr(), Data: make([]byte, 20)})
 	if d := next(t, c); len(d.Data) != 20 {
 		t.Errorf("%d bytes, %v", len(d.Data), d.Err)
@@ -233,6 +247,32 @@ func TestNotPollable(t *testing.T) {
 	send(t, c, carrier.Datagram{Peer: deadPort(t, loopback4), Data: make([]byte, 20)})
 	if d := next(t, c); !errors.Is(d.Err, syscall.ECONNREFUSED) {
 		t.Errorf("%d bytes, %v, want a report", len(d.Data), d.Err)
+	}
+}
+
+// The system's MMS over loopback, whose MTU is 65536: asked of the socket, of the
+// route, and by an IPv6 socket for an IPv4 peer.
+func TestMMSOverLoopback(t *testing.T) {
+	const want4, want6 = 65507, 65488
+	for _, c := range []struct {
+		name    string
+		carrier *Carrier
+		peer    netip.Addr
+		want    int
+	}{
+		{"connected, IPv4", must[*Carrier](t)(Dial("udp", netip.AddrPort{}, at(loopback4, 9), Options{})), loopback4, want4},
+		{"connected, IPv6", must[*Carrier](t)(Dial("udp", netip.AddrPort{}, at(loopback6, 9), Options{})), loopback6, want6},
+		{"connected, dual-stack", must[*Carrier](t)(Dial("udp", at(netip.IPv6Unspecified(), 0), at(loopback4, 9), Options{})), loopback4, want4},
+		{"unconnected, IPv4", must[*Carrier](t)(Listen("udp4", netip.AddrPort{}, Options{})), loopback4, want4},
+		{"unconnected, IPv6", must[*Carrier](t)(Listen("udp6", netip.AddrPort{}, Options{})), loopback6, want6},
+		{"unconnected, dual-stack", must[*Carrier](t)(Listen("udp", netip.AddrPort{}, Options{})), loopback4, want4},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			defer c.carrier.Close()
+			if got := c.carrier.MMS(at(c.peer, 9)); got != c.want {
+				t.Errorf("MMS = %d, want %d", got, c.want)
+			}
+		})
 	}
 }
 

@@ -28,6 +28,7 @@ var tests = []struct {
 	{"Release", testRelease},
 	{"Concurrent", testConcurrent},
 	{"CloseUnblocks", testCloseUnblocks},
+	{"CloseWhileWriting", testCloseWhileWriting},
 	{"Closed", testClosed},
 }
 
@@ -216,6 +217,18 @@ func testTooLarge(t *testing.T, p Pair) {
 	}
 	send(t, p.A, ds[3:]...)
 	expect(t, b, good)
+
+	// What is counted are datagrams, however many segments they had.
+	train := carrier.Datagram{Peer: p.ToB, Data: pattern(4, 100*20), SegmentSize: 20}
+	n, err = p.A.WriteBatch([]carrier.Datagram{train, ds[0], ds[2], ds[1]})
+	if n != 2 || !errors.Is(err, syscall.EMSGSIZE) {
+		t.Fatalf("WriteBatch of a train, a datagram and a long one = %d, %v, want 2 and EMSGSIZE", n, err)
+	}
+	good = good[:1]
+	for seg := range train.Segments {
+		good = append(good, seg)
+	}
+	expect(t, b, good)
 }
 
 // testRelease: a batch stays as it is until Release, whatever else arrives.
@@ -302,6 +315,37 @@ func testCloseUnblocks(t *testing.T, p Pair) {
 	if err := <-ended; !errors.Is(err, net.ErrClosed) {
 		t.Errorf("ReadBatch while closing: %v, want net.ErrClosed", err)
 	}
+}
+
+// testCloseWhileWriting: Close among writers ends each with net.ErrClosed.
+func testCloseWhileWriting(t *testing.T, p Pair) {
+	in := read(t, p.B)
+	var wg sync.WaitGroup
+	began := make(chan struct{}, 1)
+	for range 3 {
+		wg.Go(func() {
+			for {
+				n, err := p.A.WriteBatch([]carrier.Datagram{{Peer: p.ToB, Data: pattern(1, 50)}})
+				if errors.Is(err, net.ErrClosed) && n == 0 {
+					return
+				}
+				if err != nil || n != 1 {
+					t.Errorf("WriteBatch while closing: %d, %v", n, err)
+					return
+				}
+				select {
+				case began <- struct{}{}:
+				default:
+				}
+			}
+		})
+	}
+	<-began
+	if err := p.A.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	wg.Wait()
+	in.next()
 }
 
 // testClosed: a closed carrier says so, again and again.

@@ -283,7 +283,11 @@ func (c *client) send(ctx context.Context, method, path string, header http.Head
 	c.stats.requests.Add(1)
 	r, err := c.http.Do(req)
 	if err == nil {
-		err = handle(r, moving(r.Body))
+		body := moving(r.Body)
+		if err = handle(r, body); err == nil {
+			// net/http keeps a connection only if its response was read to the end.
+			io.CopyN(io.Discard, body, maxReply)
+		}
 		r.Body.Close()
 	}
 	switch {

@@ -61,9 +61,9 @@ func (p *progress) show(now time.Time) {
 	if total == 0 {
 		return // the index is not here yet
 	}
-	text := fmt.Sprintf("%3d%%  %s of %s  %s  %s  %d segments retransmitted",
+	text := fmt.Sprintf("%3d%%  %s of %s  %s  %s  %s retransmitted",
 		moved*100/total, sizeText(moved), sizeText(total),
-		rate(moved-p.last, now.Sub(p.lastAt)), plural(int(p.m.active.Load()), "transfer"), p.resent())
+		rate(moved-p.last, now.Sub(p.lastAt)), plural(int(p.m.active.Load()), "transfer"), plural(int(p.resent()), "segment"))
 	p.last, p.lastAt = moved, now
 	if !p.terminal {
 		fmt.Fprintf(p.w, "%5.1fs %s\n", now.Sub(p.begin).Seconds(), text)

@@ -77,6 +77,5 @@ func add(acc uint64, b []byte) uint64 {
 		copy(last[:], b)
 		acc, carry = bits.Add64(acc, binary.LittleEndian.Uint64(last[:]), carry)
 	}
-	acc, carry = bits.Add64(acc, 0, carry)
-	return acc + carry
+	return acc + carry // with a carry, acc is not all ones
 }

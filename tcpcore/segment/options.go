@@ -164,7 +164,7 @@ func (o *Options) layout() layout {
 		l.size += 1 + lenWindowScale
 	}
 	if o.SACKCount > 0 {
-		l.blocks = min(o.SACKCount, MaxSACK, (maxOptions-l.size-2-lenSACKBase)/lenSACKBlock)
+		l.blocks = min(o.SACKCount, (maxOptions-l.size-2-lenSACKBase)/lenSACKBlock)
 		l.size += 2 + lenSACKBase + l.blocks*lenSACKBlock
 	}
 	if o.Experiment != nil {
