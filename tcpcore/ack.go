@@ -7,6 +7,12 @@ import (
 	"example.com/culvert/tcpcore/segment"
 )
 
+// told is room for what a controller is told, so that telling allocates nothing.
+type told struct {
+	ack  congestion.Ack
+	lost congestion.Lost
+}
+
 // acked is what one acknowledgment told, for congestion control and recovery.
 type acked struct {
 	bytes      int           // newly acknowledged cumulatively, of data
@@ -54,15 +60,19 @@ func (e *Engine) processACK(now Time, s *segment.Segment) {
 		e.rtt.sample(&e.cfg, a.rtt)
 	}
 	if e.ctl != nil {
+		if e.ecnEcho(now, s) {
+			e.congestionEvent(now, congestion.ECN, 0)
+		}
 		e.recover(now, s, &a)
 		if a.bytes+a.sacked > 0 {
-			e.ctl.OnAck(&congestion.Ack{
+			e.told.ack = congestion.Ack{
 				Now: time.Duration(now), Acked: a.bytes, Sacked: a.sacked, Prior: a.flight, InFlight: e.pipe(),
 				Lost: a.lost, RTT: a.rtt, SRTT: e.rtt.srtt, MinRTT: e.rtt.min,
 				InRecovery: e.rec.phase == fastRecovery, AfterRTO: e.rec.phase == afterTimeout,
 				CwndLimited: e.snd.limited || e.rec.phase == afterTimeout,
 				Delivered:   e.rate.delivered, TotalLost: e.rate.lost, Sample: e.sampleRate(&a),
-			})
+			}
+			e.ctl.OnAck(&e.told.ack)
 		}
 	}
 	if a.advanced {
@@ -167,7 +177,7 @@ func (e *Engine) established(now Time, rtt time.Duration) {
 		// seconds when data transmission begins.
 		e.rtt.rto, e.rtt.backoff = max(e.rtt.rto, min(3*time.Second, e.cfg.MaxRTO)), 0
 	}
-	e.ctl = e.cfg.Congestion()
+	e.ctl, e.told = e.cfg.Congestion(), new(told)
 	e.ctl.Start(congestion.Start{Now: time.Duration(now), MSS: e.snd.mss, Window: iw, RTT: rtt})
 	e.rec = recoveryState{point: e.snd.una}
 	e.keep.lastRecv = now

@@ -49,6 +49,9 @@ type Config struct {
 	// WindowClamp bounds the window offered to the peer, in bytes. Default
 	// ReceiveBuffer.
 	WindowClamp int
+	// ECN asks the peer for explicit congestion notification (RFC 3168). A peer that
+	// asks is answered in any case. Default does not ask.
+	ECN bool
 	// KeepAlive switches keep-alive probes on. Default off.
 	KeepAlive bool
 	// KeepAliveIdle, KeepAliveInterval: how long nothing arrives before the first

@@ -17,6 +17,8 @@ type Params struct {
 	// MMS is the largest segment, header included, that the carrier takes to the
 	// peer and from it (MMS_S and MMS_R of RFC 9293 section 3.7.1).
 	MMS int
+	// MarksVisible tells that the carrier reports the traffic class of what arrives.
+	MarksVisible bool
 	// IPv6 selects the default send MSS of IPv6.
 	IPv6 bool
 }
@@ -45,8 +47,10 @@ type Engine struct {
 	tlp    tlpState
 	rate   rateState
 	pace   pacer
+	ecn    ecnState
 	ack    ackState
 	ctl    congestion.Controller // nil until established
+	told   *told
 	timer  timers
 	pers   persistState
 	keep   keepAliveState

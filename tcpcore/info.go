@@ -24,8 +24,8 @@ type Info struct {
 	ReceiveWindow       int   // our offer
 	UrgentQueue         int   // bytes up to the urgent mark that Read has not returned
 
-	SACK, Timestamps, WindowScale bool // negotiated
-	SendScale, ReceiveScale       uint8
+	SACK, Timestamps, WindowScale, ECN bool // negotiated
+	SendScale, ReceiveScale            uint8
 
 	SegmentsSent, SegmentsReceived uint64
 	BytesSent, BytesReceived       uint64 // payload, retransmissions included
@@ -48,6 +48,8 @@ type Info struct {
 	PAWSDrops                      uint64
 	SoftErrors                     uint64
 	LastSoftError                  error
+	CEReceived                     uint64 // segments with data that arrived marked CE
+	ECNReactions                   uint64 // reductions because the peer echoed marks
 }
 
 // Info is STATUS (RFC 9293 section 3.10.6).
@@ -72,6 +74,7 @@ func (e *Engine) Info() Info {
 		i.UrgentQueue = max(0, e.rcv.up.Sub(e.rcv.nxt.Add(-e.rcv.buf.len())))
 	}
 	i.SACK, i.Timestamps, i.WindowScale = e.sack, e.ts.on, e.scaled
+	i.ECN = e.ecn.on
 	i.SendScale, i.ReceiveScale = e.snd.shift, e.rcv.shift
 	return i
 }

@@ -136,6 +136,7 @@ func (e *Engine) takeSYN(now Time, s *segment.Segment) {
 		e.snd.shift = min(o.WindowScale, 14)
 		e.rcv.shift = e.rcv.offered
 	}
+	e.ecnTakeSYN(s)
 	e.setMSS()
 	e.keep.lastRecv = now
 	s.Seq = s.Seq.Add(1)
@@ -290,6 +291,7 @@ func (e *Engine) checkACK(now Time, s *segment.Segment) bool {
 		return false
 	}
 	e.processACK(now, s)
+	e.ecnReceive(s)
 	switch {
 	case !e.snd.finAcked:
 		// In CLOSING and LAST-ACK nothing but an ACK is of interest, but text and

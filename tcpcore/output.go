@@ -55,6 +55,9 @@ func (e *Engine) header(now Time, seq segment.Seq, flags segment.Flags) segment.
 	if flags.Has(segment.ACK) {
 		s.Ack = e.rcv.nxt
 		s.Window = e.offer()
+		if e.ecn.echo {
+			s.Flags |= segment.ECE
+		}
 	}
 	if e.ts.on {
 		e.timestamp(now, &s) // "in every non-<RST> segment" (RFC 7323 section 3.2)
@@ -206,6 +209,7 @@ func (b *trainer) add(seq segment.Seq, size int, flags segment.Flags) {
 		segment.PutSeq(t.Buf[start:], seq)
 	}
 	segment.PutFlags(t.Buf[start:], b.hdr.Flags|flags)
+	b.hdr.Flags &^= segment.CWR // on one segment only
 	if size > 0 {
 		end := len(t.Buf)
 		t.Buf = grown(t.Buf, size)
@@ -340,6 +344,7 @@ func (e *Engine) sendSYN(now Time, t *Train, i int) {
 	if e.state != SynSent {
 		flags |= segment.ACK
 	}
+	flags |= e.ecnSYN()
 	s := segment.Segment{SrcPort: e.p.LocalPort, DstPort: e.remote, Seq: e.snd.iss, Flags: flags,
 		Window: uint16(e.synWindow()), Options: e.synOptions(now)}
 	if flags.Has(segment.ACK) {
@@ -376,6 +381,13 @@ func (e *Engine) sendNew(now Time, t *Train) bool {
 		}
 		if len(t.Buf) == 0 {
 			b.hdr = e.header(now, s.nxt, segment.ACK)
+			if e.ecn.on && !e.ecn.mute {
+				t.TrafficClass |= 2 // ECT(0), on new data only (RFC 3168 section 6.1.5)
+			}
+			if e.ecn.cwr {
+				b.hdr.Flags |= segment.CWR
+				e.ecn.cwr = false
+			}
 		}
 		r := record{seq: s.nxt, size: uint32(size), times: 1}
 		flags := segment.Flags(0)

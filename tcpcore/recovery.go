@@ -29,7 +29,6 @@ type recoveryState struct {
 	synTimeouts int
 	prr         prrState
 	undo        undoState
-	// skipSACK: a cumulative acknowledgment must come before blocks count again.
 }
 
 // dupThresh is DupThresh of RFC 6675 and the three duplicate ACKs of RFC 5681.
@@ -151,10 +150,11 @@ func (e *Engine) markLost(now Time, i int) int {
 	n := int(r.size)
 	e.sent.mark(i, lost)
 	e.rate.lost += int64(n)
-	e.ctl.OnLost(&congestion.Lost{
+	e.told.lost = congestion.Lost{
 		Now: time.Duration(now), Size: n, TxInFlight: int(r.rate.txInFlight), Lost: e.rate.lost - r.rate.lost,
 		Delivered: r.rate.delivered, AppLimited: r.rate.appLimited, InFlight: e.pipe(), TotalLost: e.rate.lost,
-	})
+	}
+	e.ctl.OnLost(&e.told.lost)
 	return n
 }
 
@@ -234,6 +234,7 @@ func (e *Engine) retransmitTimeout(now Time) {
 		r.undo.beginTimeout(e, now)
 		e.congestionEvent(now, congestion.Timeout, e.sent.bytes[inFlight])
 	}
+	e.ecnGiveUp()
 	e.rtt.backoff = min(e.rtt.backoff+1, 31)
 	// RFC 6675 section 5.1 keeps what SACK told; but a left edge that was
 	// selectively acknowledged means that the peer reneged (RFC 2018 section 8).

@@ -21,10 +21,13 @@ type constant struct {
 
 func (*constant) Name() string                { return "constant" }
 func (c *constant) Start(s congestion.Start)  { c.started = s }
-func (c *constant) OnAck(a congestion.Ack)    { c.acked += a.Acked }
+func (c *constant) OnAck(a *congestion.Ack)   { c.acked += a.Acked }
 func (c *constant) OnLoss(congestion.Loss)    { c.calls = append(c.calls, "loss") }
 func (c *constant) OnRecovered(time.Duration) { c.calls = append(c.calls, "recovered") }
-func (*constant) OnIdle(time.Duration)        {}
+func (*constant) OnSpurious(time.Duration)    {}
+func (*constant) OnSend(congestion.Send)      {}
+func (*constant) OnLost(*congestion.Lost)     {}
+func (*constant) Reduces() bool               { return false }
 func (*constant) OnMSS(int)                   {}
 func (c *constant) Window() int               { return c.window }
 func (*constant) Threshold() int              { return congestion.Infinite }

@@ -367,7 +367,7 @@ type fixedWindow struct {
 
 func (f *fixedWindow) Name() string           { return "fixed" }
 func (f *fixedWindow) Window() int            { return 3 * 1460 }
-func (f *fixedWindow) OnAck(congestion.Ack)   { f.acks++ }
+func (f *fixedWindow) OnAck(*congestion.Ack)  { f.acks++ }
 func (f *fixedWindow) OnLoss(congestion.Loss) { f.losses++ }
 
 // TestOtherController replaces Reno.

@@ -10,7 +10,8 @@ import (
 // segment that the host sends by what it saw pass before, not by what the engine
 // says. Numbers are relative to the initial sequence number that they count from.
 type simWire struct {
-	h *simHost
+	probes uint64 // tail loss probes seen
+	h      *simHost
 
 	// Sent.
 	synSent      bool
@@ -251,6 +252,10 @@ func (h *simHost) sendBuffer() int {
 func (w *simWire) checkWindow() {
 	in := w.h.info()
 	if !in.State.Synchronized() {
+		return
+	}
+	if in.TailLossProbes != w.probes {
+		w.probes = in.TailLossProbes // which asks no window (RFC 8985 section 7.3)
 		return
 	}
 	if in.InFlight > in.CongestionWindow+3*max(in.SendMSS, 1) {

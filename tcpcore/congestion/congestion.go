@@ -60,6 +60,11 @@ type Start struct {
 	MSS    int           // of data in a full segment
 	Window int           // initial window, bytes
 	RTT    time.Duration // of the handshake; 0 if it was not measured
+	// NoSACK: the peer acknowledges nothing selectively, so that of several losses
+	// in a round trip only one is seen.
+	NoSACK bool
+	// Seed is for a controller that draws lots: the same seed, the same lots.
+	Seed uint64
 }
 
 // Send is one segment about to be sent.
@@ -108,6 +113,7 @@ type RateSample struct {
 // Lost is one segment that is taken for lost.
 type Lost struct {
 	Now        time.Duration
+	Seq        uint32 // where it begins, to tell one hole from two
 	Size       int
 	TxInFlight int   // as in RateSample
 	Lost       int64 // C.lost since it was sent, itself included
@@ -155,5 +161,7 @@ func Names() []string {
 }
 
 var registry = map[string]func() Controller{
-	"reno": NewReno,
+	"bbr":   NewBBR,
+	"cubic": NewCubic,
+	"reno":  NewReno,
 }

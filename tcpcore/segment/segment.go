@@ -66,6 +66,9 @@ type Segment struct {
 	Urgent           uint16
 	Options          Options
 	Payload          []byte
+	// TrafficClass is of the IP header that brought the segment, which Parse does not
+	// see and leaves alone.
+	TrafficClass uint8
 }
 
 // Parse reads the segment that fills b into *s, all of which it overwrites. The
