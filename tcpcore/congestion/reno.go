@@ -6,81 +6,96 @@ import "time"
 // (RFC 3465): slow start, congestion avoidance, halving at a loss. It suits paths
 // with little loss and small bandwidth-delay products.
 type Reno struct {
-	mss       int
-	initial   int
-	window    int
-	threshold int
-	credit    int // acknowledged bytes not yet turned into window (RFC 5681 section 3.1)
+	aimd
+	opt    RenoOptions
+	credit int // acknowledged bytes not yet turned into window (RFC 5681 section 3.1)
+	undo   struct {
+		valid           bool
+		cwnd, threshold int
+	}
+}
+
+// RenoOptions are what can be chosen of Reno. The zero value is RFC 5681.
+type RenoOptions struct {
+	// ABE makes an ECN mark in congestion avoidance reduce the window to 0.8 of itself,
+	// and not to half: where marks come from, queues are short (RFC 8511). Default: half.
+	ABE bool
+	// ByteLimit is L of RFC 3465: how many segments one acknowledgment counts for, at
+	// most, in slow start. Default: 2, which that RFC allows at most.
+	ByteLimit int
 }
 
 // NewReno returns a Reno controller.
-func NewReno() Controller { return &Reno{threshold: Infinite} }
+func NewReno() Controller { return NewRenoWith(RenoOptions{})() }
+
+// NewRenoWith returns a maker of Reno controllers with the given options.
+func NewRenoWith(o RenoOptions) func() Controller {
+	if o.ByteLimit <= 0 {
+		o.ByteLimit = 2
+	}
+	return func() Controller { return &Reno{opt: o, aimd: aimd{Base: Base{Ssthresh: Infinite}}} }
+}
 
 // Name returns "reno".
 func (*Reno) Name() string { return "reno" }
 
 // Start sets the initial window.
-func (r *Reno) Start(s Start) {
-	r.mss, r.initial, r.window = s.MSS, s.Window, s.Window
-}
+func (r *Reno) Start(s Start) { r.start(s) }
 
 // OnAck grows the window: by what was acknowledged in slow start, by one segment
 // per window after.
-func (r *Reno) OnAck(a Ack) {
-	// "cwnd SHOULD NOT be increased" while the window is not what limits the
-	// sender (RFC 5681 section 3.1, RFC 7661), nor during recovery.
-	if a.InRecovery || a.AppLimited || a.Acked == 0 {
+func (r *Reno) OnAck(a *Ack) {
+	r.onAck(a)
+	if a.InRecovery || a.Acked == 0 || !r.used.mayGrow(r.Cwnd, r.slowStart()) {
 		return
 	}
 	acked := a.Acked
-	if r.window < r.threshold {
-		// RFC 3465 section 2.3: L = 2*SMSS, and 1*SMSS after a timeout. The
-		// acknowledgment covers whole trains here, so L bounds the growth per
-		// segment acknowledged: no more than was acknowledged, and after a
-		// timeout no more than one segment per acknowledgment.
+	if r.slowStart() {
+		// RFC 3465 section 2.3: L is two segments, and one while what was lost at a timeout
+		// is repaired, since an ACK then also covers what arrived long ago.
+		limit := r.opt.ByteLimit * r.MSS
 		if a.AfterRTO {
-			acked = min(acked, r.mss)
+			limit = r.MSS
 		}
-		grow := min(acked, r.threshold-r.window)
-		r.window += grow
+		acked = min(acked, limit)
+		grow := min(acked, r.Ssthresh-r.Cwnd)
+		r.Cwnd += grow
 		acked -= grow
 	}
 	// RFC 5681 section 3.1, (3): one segment per window of acknowledged bytes.
 	r.credit += acked
-	if r.credit >= r.window {
-		r.credit -= r.window
-		r.window += r.mss
+	if r.credit >= r.Cwnd {
+		r.credit -= r.Cwnd
+		r.Cwnd += r.MSS
 	}
+	r.grew()
 }
 
 // OnLoss halves the window (RFC 5681 equation (4)); a timeout makes it one segment.
 func (r *Reno) OnLoss(l Loss) {
-	r.threshold = max(l.InFlight/2, 2*r.mss)
-	r.credit = 0
-	if l.Cause == Timeout {
-		r.window = r.mss
+	if !r.reacts(l) {
+		return
+	}
+	r.undo.valid = l.Cause != ECN // a mark is never spurious
+	r.undo.cwnd, r.undo.threshold = r.Cwnd, r.Ssthresh
+	target := r.base(l, l.InFlight)
+	if l.Cause == ECN && r.opt.ABE && !r.slowStart() {
+		target = target * 4 / 5 // RFC 8511 section 3.1
 	} else {
-		r.window = r.threshold
+		target /= 2
+	}
+	r.reduce(l, target)
+	r.credit = 0
+}
+
+// OnSpurious gives back what the last loss took (RFC 4015).
+func (r *Reno) OnSpurious(time.Duration) {
+	r.recovering = false
+	if r.undo.valid {
+		r.Cwnd, r.Ssthresh = max(r.Cwnd, r.undo.cwnd), max(r.Ssthresh, r.undo.threshold)
+		r.undo.valid = false
 	}
 }
 
-// OnRecovered deflates the window to the threshold (RFC 5681 section 3.2, step 6).
-func (r *Reno) OnRecovered(time.Duration) { r.window = min(r.window, r.threshold) }
-
-// OnIdle is the restart window (RFC 5681 section 4.1).
-func (r *Reno) OnIdle(time.Duration) { r.window = min(r.window, r.initial) }
-
-// OnMSS takes over the new segment size.
-func (r *Reno) OnMSS(mss int) {
-	r.mss = mss
-	r.window = max(r.window, mss)
-}
-
-// Window is cwnd.
-func (r *Reno) Window() int { return r.window }
-
-// Threshold is ssthresh.
-func (r *Reno) Threshold() int { return r.threshold }
-
-// PacingRate is 0: Reno is not paced.
-func (r *Reno) PacingRate() int64 { return 0 }
+// PacingRate is 0: Reno is not paced, unless marks go on with a window of one segment.
+func (r *Reno) PacingRate() int64 { return r.slowRate() }

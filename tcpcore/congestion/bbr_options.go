@@ -1,0 +1,125 @@
+package congestion
+
+import "time"
+
+// BBROptions are the constants of BBR that can be chosen. A zero stands for the value of
+// draft-ietf-ccwg-bbr, which is what to use on a path that is shared with others.
+type BBROptions struct {
+	// LossThreshold is the part of what is in flight that may be lost in a round trip
+	// while bandwidth is probed for (BBR.LossThresh). Above its default the rest of the loss
+	// response heeds it too: a round trip that loses less leaves the short-term
+	// model alone, which at the default any loss lowers. Set it to twice what a path
+	// loses without being congested. Default: 0.02.
+	LossThreshold float64
+	// Beta is the least that a round trip with loss leaves of the model (BBR.Beta).
+	// Default: 0.7.
+	Beta float64
+	// ECNBeta is what a round trip with ECN marks leaves of the short-term bound of what
+	// is in flight. Default: 0.85, which RFC 8511 gives CUBIC.
+	ECNBeta float64
+	// Headroom is the part of the long-term bound that is left to others while cruising
+	// (BBR.Headroom). Default: 0.15.
+	Headroom float64
+
+	// StartupPacingGain is BBR.StartupPacingGain. Default: 2.77.
+	StartupPacingGain float64
+	// DrainPacingGain is BBR.DrainPacingGain. Default: 0.5.
+	DrainPacingGain float64
+	// ProbeUpPacingGain is the pacing gain of ProbeBW_UP. Default: 1.25.
+	ProbeUpPacingGain float64
+	// ProbeDownPacingGain is the pacing gain of ProbeBW_DOWN. Default: 0.9.
+	ProbeDownPacingGain float64
+	// CwndGain is BBR.DefaultCwndGain. Default: 2.
+	CwndGain float64
+	// ProbeUpCwndGain is the window's gain in ProbeBW_UP. Default: 2.25.
+	ProbeUpCwndGain float64
+	// ProbeRTTCwndGain is BBR.ProbeRTTCwndGain. Default: 0.5.
+	ProbeRTTCwndGain float64
+	// PacingMargin is how far below the bandwidth to pace (BBR.PacingMarginPercent).
+	// Default: 0.01.
+	PacingMargin float64
+
+	// StartupLossRanges is how many holes the losses of a round trip must make to end
+	// Startup (BBRStartupFullLossCnt). Default: 6.
+	StartupLossRanges int
+	// ProbeWaitBase is the time between two probes for bandwidth, at least. Default: 2 s.
+	ProbeWaitBase time.Duration
+	// ProbeWaitJitter is the most that is added to it, by lot. Default: 1 s.
+	ProbeWaitJitter time.Duration
+	// ProbeWaitRounds is the most round trips between two probes; Reno would have taken
+	// as many to regain as many segments. Default: 63.
+	ProbeWaitRounds int
+	// MinRTTFilterLen is how long a minimum of the round trip time is believed.
+	// Default: 10 s.
+	MinRTTFilterLen time.Duration
+	// ProbeRTTInterval is the time between two visits to ProbeRTT, at least; flows that
+	// share a path do it together only if they agree on it. Default: 5 s.
+	ProbeRTTInterval time.Duration
+	// ProbeRTTDuration is how long ProbeRTT keeps in flight little, at least.
+	// Default: 200 ms.
+	ProbeRTTDuration time.Duration
+
+	// Literal keeps to the draft's letter in the one matter in which this implementation does
+	// not, for comparison: the rate that ProbeBW_DOWN, Drain and ProbeRTT hold back is then
+	// taken for the path's when a loss is answered. Default: it is not.
+	Literal bool
+
+	// Seed is mixed with the connection's to draw the jitter from. Default: the
+	// connection's alone.
+	Seed uint64
+}
+
+// bbrParams are BBROptions ready for use.
+type bbrParams struct {
+	lossThresh, beta, ecnBeta, headroom          ratio
+	startupGain, drainGain, upGain, downGain     ratio
+	cwndGain, upCwndGain, probeRTTCwndGain, pace ratio
+	lossRanges, rounds                           int64
+	waitBase, waitJitter                         time.Duration
+	minRTTFilterLen, probeRTTInterval            time.Duration
+	probeRTTDuration                             time.Duration
+	seed                                         uint64
+	tolerant                                     bool // LossThreshold is above the draft's
+	literal                                      bool
+}
+
+// The draft's loss threshold, and the highest that makes sense of InflightAtLoss.
+const (
+	defaultLossThresh = 0.02
+	maxLossThresh     = 0.9
+)
+
+func (o *BBROptions) params() bbrParams {
+	f := func(x, otherwise float64) ratio {
+		if x <= 0 {
+			x = otherwise
+		}
+		return ratioOf(x)
+	}
+	d := func(x, otherwise time.Duration) time.Duration {
+		if x <= 0 {
+			return otherwise
+		}
+		return x
+	}
+	n := func(x, otherwise int) int64 {
+		if x <= 0 {
+			x = otherwise
+		}
+		return int64(x)
+	}
+	return bbrParams{
+		lossThresh: f(min(o.LossThreshold, maxLossThresh), defaultLossThresh),
+		tolerant:   o.LossThreshold > defaultLossThresh,
+		beta:       f(o.Beta, 0.7), ecnBeta: f(o.ECNBeta, 0.85), headroom: f(o.Headroom, 0.15),
+		startupGain: f(o.StartupPacingGain, 2.77), drainGain: f(o.DrainPacingGain, 0.5),
+		upGain: f(o.ProbeUpPacingGain, 1.25), downGain: f(o.ProbeDownPacingGain, 0.9),
+		cwndGain: f(o.CwndGain, 2), upCwndGain: f(o.ProbeUpCwndGain, 2.25),
+		probeRTTCwndGain: f(o.ProbeRTTCwndGain, 0.5), pace: one - f(min(o.PacingMargin, 0.9), 0.01),
+		lossRanges: n(o.StartupLossRanges, 6), rounds: n(o.ProbeWaitRounds, 63),
+		waitBase: d(o.ProbeWaitBase, 2*time.Second), waitJitter: d(o.ProbeWaitJitter, time.Second),
+		minRTTFilterLen: d(o.MinRTTFilterLen, 10*time.Second), probeRTTInterval: d(o.ProbeRTTInterval, 5*time.Second),
+		probeRTTDuration: d(o.ProbeRTTDuration, 200*time.Millisecond),
+		literal:          o.Literal, seed: o.Seed,
+	}
+}
