@@ -104,7 +104,7 @@ func TestHyStartGrowth(t *testing.T) {
 // segments than slow start.
 func TestHyStartPath(t *testing.T) {
 	lost := map[time.Duration]map[bool]int64{}
-	for _, queue := range []time.Duration{60 * time.Millisecond, 300 * time.Millisecond} {
+	for _, queue := range []time.Duration{60 * time.Millisecond, 400 * time.Millisecond} {
 		lost[queue] = map[bool]int64{}
 		for _, no := range []bool{false, true} {
 			p := newPath(50e6, queue, 1)
@@ -119,7 +119,7 @@ func TestHyStartPath(t *testing.T) {
 			lost[queue][no] = f.lost / testMSS
 		}
 	}
-	deep, shallow := lost[300*time.Millisecond], lost[60*time.Millisecond]
+	deep, shallow := lost[400*time.Millisecond], lost[60*time.Millisecond]
 	if deep[false] > 0 || deep[true] < 1000 {
 		t.Errorf("deep queue: lost %d segments with HyStart++, %d without", deep[false], deep[true])
 	}
