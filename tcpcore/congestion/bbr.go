@@ -42,6 +42,7 @@ type bbrConn struct {
 	seen      bool  // there was one
 	delivered int64
 	inFlight  int64
+	prior     int64 // in flight before the acknowledgment being processed
 	// newly and rtt are of the acknowledgment being processed: RS.newly_acked, RS.rtt.
 	newly int64
 	rtt   time.Duration
@@ -102,7 +103,8 @@ func (b *BBR) take(a *Ack) {
 		c.delivered = c.begun
 	}
 	c.newly = a.Delivered - c.delivered
-	c.now, c.delivered, c.inFlight, c.rtt = a.Now, a.Delivered, int64(a.InFlight), a.RTT
+	c.now, c.delivered, c.rtt = a.Now, a.Delivered, a.RTT
+	c.inFlight, c.prior = int64(a.InFlight), int64(a.Prior)
 	b.rs = a.Sample
 	b.rs.AppLimited = b.rs.AppLimited || b.probeRTT.covers(b.rs.PriorDelivered)
 	if a.CwndLimited {

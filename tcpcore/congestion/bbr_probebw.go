@@ -97,7 +97,8 @@ func (b *BBR) isTimeToProbeBW() bool {
 // isRenoCoexistenceProbeTime is whether Reno would have regained a segment for each that
 // is wanted in flight.
 func (b *BBR) isRenoCoexistenceProbeTime() bool {
-	return b.probe.roundsSinceUp >= min(b.targetInflight()/b.conn.mss, b.p.rounds)
+	segments := (b.targetInflight() + b.conn.mss - 1) / b.conn.mss
+	return b.probe.roundsSinceUp >= min(segments, b.p.rounds)
 }
 
 // pickProbeWait draws how long to wait, so that flows do not all probe together.
@@ -111,7 +112,9 @@ func (b *BBR) isTimeToCruise() bool {
 }
 
 func (b *BBR) isTimeToGoDown() bool {
-	if b.probe.prevTooHigh && b.conn.inFlight >= b.bounds.longterm {
+	// What reached the bound is what was in flight before this acknowledgment made room: the
+	// window does not let more than the bound be in flight.
+	if b.probe.prevTooHigh && b.conn.prior >= b.bounds.longterm {
 		b.probe.prevPrecautionary = true
 		return true
 	}

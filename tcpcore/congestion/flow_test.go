@@ -26,10 +26,9 @@ type packet struct {
 
 // flow is a sender with its controller, and the receiver that acknowledges each packet.
 type flow struct {
-	p    *path
-	c    Controller
-	rtt  time.Duration // without queue
-	slow time.Duration // the first packets' further delay; see reorder
+	p   *path
+	c   Controller
+	rtt time.Duration // without queue
 
 	appRate int64 // bytes per second; 0 is without limit
 	written int64
@@ -57,7 +56,6 @@ type flow struct {
 	batch                      map[time.Duration][]*packet
 	losses, timeouts, spurious int
 	onAck                      func(*Ack) // the test looks on, after the controller
-	noSACK                     bool
 	ackAt                      time.Duration
 	lastSent                   time.Duration
 	sumQueue                   time.Duration
@@ -68,7 +66,7 @@ type flow struct {
 func (p *path) start(c Controller, rtt, at time.Duration) *flow {
 	f := &flow{p: p, c: c, rtt: rtt, got: map[int]bool{}, batch: map[time.Duration][]*packet{}, reacted: -1}
 	p.at(at, func() {
-		f.c.Start(Start{Now: p.now, MSS: testMSS, Window: 10 * testMSS, RTT: rtt, Seed: p.draw.next(), NoSACK: f.noSACK})
+		f.c.Start(Start{Now: p.now, MSS: testMSS, Window: 10 * testMSS, RTT: rtt, Seed: p.draw.next()})
 		f.srtt, f.rttvar, f.min = rtt, rtt/2, rtt
 		f.send()
 	})
