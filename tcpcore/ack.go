@@ -15,18 +15,22 @@ type told struct {
 
 // acked is what one acknowledgment told, for congestion control and recovery.
 type acked struct {
-	bytes      int           // newly acknowledged cumulatively, of data
-	sacked     int           // newly acknowledged selectively
-	lost       int           // newly taken for lost
-	flight     int           // in flight before
-	fresh      time.Duration // since the latest record that was sent once and is newly acknowledged was sent
-	rtt        time.Duration // sample, 0 if none
-	rate       rateSample
-	dup        bool // a duplicate ACK of RFC 5681 section 2
-	advanced   bool // SND.UNA moved
-	dsack      bool // it reports a duplicate (RFC 2883)
-	dsackBytes int
-	original   bool // something given up turns out to have arrived
+	bytes     int           // newly acknowledged cumulatively, of data
+	sacked    int           // newly acknowledged selectively
+	lost      int           // newly taken for lost
+	flight    int           // in flight before
+	fresh     time.Duration // since the latest record that was sent once and is newly acknowledged was sent
+	rtt       time.Duration // sample, 0 if none
+	rate      rateSample
+	delivered int               // newly acknowledged in any way; without SACK an estimate
+	advanced  bool              // SND.UNA moved
+	quiet     bool              // it says nothing that was not known, but perhaps in SACK blocks
+	dup       bool              // a duplicate ACK of RFC 5681 section 2
+	dsack     bool              // it reports a duplicate (RFC 2883),
+	duplicate segment.SACKBlock // this one
+	original  bool              // something given up turns out to have arrived
+	rackSet   bool              // the latest transmission
+	rackOrder uint32            // among what is newly acknowledged
 }
 
 // processACK is the ESTABLISHED part of the fifth step of segment arrival.
@@ -35,17 +39,20 @@ func (e *Engine) processACK(now Time, s *segment.Segment) {
 	if s.Ack.Less(e.snd.una) {
 		return // an old duplicate: "it can be ignored"
 	}
+	e.checkAppLimited()
 	a := acked{flight: e.pipe(), advanced: e.snd.una.Less(s.Ack)}
 	// RFC 5681 section 2: outstanding data, no data, no SYN or FIN, the same
 	// acknowledgment and the same window.
-	a.dup = s.Ack == e.snd.una && e.sent.len() > 0 && s.Len() == 0 &&
-		int(s.Window)<<e.snd.shift == e.snd.wnd
+	a.quiet = !a.advanced && s.Len() == 0 && int(s.Window)<<e.snd.shift == e.snd.wnd
+	a.dup = a.quiet && e.sent.len() > 0
+	delivered := e.rate.delivered
 	if a.advanced {
 		e.advanceUna(now, s, &a)
 	}
 	if e.sack {
 		e.takeSACK(now, s, &a)
 	}
+	a.delivered = int(e.rate.delivered - delivered)
 	// "If (SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK))"; and what
 	// acknowledges something new is news, even from a segment sent again: SND.WND
 	// counts from the SND.UNA that it brings.
@@ -57,10 +64,14 @@ func (e *Engine) processACK(now Time, s *segment.Segment) {
 		a.rtt = a.fresh
 	}
 	if a.rtt > 0 {
-		e.rtt.sample(&e.cfg, a.rtt)
+		e.rtt.sample(now, &e.cfg, a.rtt)
+		e.tlp.stale = false
 	}
 	if e.ctl != nil {
-		if e.ecnEcho(now, s) {
+		if r := &e.rec.answer; r.valid && r.until.Less(e.snd.una) {
+			r.valid = false
+		}
+		if e.ecnEcho(s) {
 			e.congestionEvent(now, congestion.ECN, 0)
 		}
 		e.recover(now, s, &a)
@@ -71,6 +82,9 @@ func (e *Engine) processACK(now Time, s *segment.Segment) {
 				InRecovery: e.rec.phase == fastRecovery, AfterRTO: e.rec.phase == afterTimeout,
 				CwndLimited: e.snd.limited || e.rec.phase == afterTimeout,
 				Delivered:   e.rate.delivered, TotalLost: e.rate.lost, Sample: e.sampleRate(&a),
+			}
+			if e.echoes(s) {
+				e.told.ack.Marked = a.bytes + a.sacked
 			}
 			e.ctl.OnAck(&e.told.ack)
 		}
@@ -138,13 +152,16 @@ func (e *Engine) popAcked(now Time, s *segment.Segment, a *acked) time.Duration 
 		r := e.sent.at(0)
 		if !r.end().LessEq(e.snd.una) {
 			if n := e.snd.una.Sub(r.seq); n > 0 {
+				if r.state != sacked {
+					e.rate.delivered += int64(n)
+				}
 				e.sent.trim(n)
 			}
 			break
 		}
 		again = again || r.times > 1
 		if r.state != sacked {
-			e.delivered1(now, 0, s, a)
+			e.deliveredRecord(now, 0, s, a)
 		}
 		e.sent.pop()
 	}
@@ -154,9 +171,10 @@ func (e *Engine) popAcked(now Time, s *segment.Segment, a *acked) time.Duration 
 		// "unless the TCP timestamp option ... removes the ambiguity" (RFC 7323 section
 		// 4.1: only a segment that acknowledges new data measures).
 		if e.ts.on && s.Options.HasTimestamps && s.Options.TSEcr != 0 {
-			ticks := e.tsClock(now) - s.Options.TSEcr
+			// Rounded up, so that it never passes for the path's shortest round trip.
+			ticks := e.tsClock(now) - s.Options.TSEcr + 1
 			if d := time.Duration(ticks) * time.Millisecond; d < e.cfg.MaxRTO {
-				sample = max(d, granularity)
+				sample = d
 			}
 		}
 	}
@@ -166,7 +184,7 @@ func (e *Engine) popAcked(now Time, s *segment.Segment, a *acked) time.Duration 
 // established begins congestion control once our SYN is acknowledged.
 func (e *Engine) established(now Time, rtt time.Duration) {
 	if rtt > 0 {
-		e.rtt.sample(&e.cfg, rtt)
+		e.rtt.sample(now, &e.cfg, rtt)
 	}
 	iw := min(e.cfg.InitialWindow*e.snd.mss, max(2*e.snd.mss, e.cfg.InitialWindow*1460)) // RFC 6928 section 2
 	if e.rec.synTimeouts > 0 {
@@ -178,8 +196,11 @@ func (e *Engine) established(now Time, rtt time.Duration) {
 		e.rtt.rto, e.rtt.backoff = max(e.rtt.rto, min(3*time.Second, e.cfg.MaxRTO)), 0
 	}
 	e.ctl, e.told = e.cfg.Congestion(), new(told)
-	e.ctl.Start(congestion.Start{Now: time.Duration(now), MSS: e.snd.mss, Window: iw, RTT: rtt})
-	e.rec = recoveryState{point: e.snd.una}
+	e.ctl.Start(congestion.Start{Now: time.Duration(now), MSS: e.snd.mss, Window: iw, RTT: rtt, NoSACK: !e.sack,
+		// Two connections draw different lots.
+		Seed: uint64(e.p.TimestampOffset)<<32 | uint64(e.p.LocalPort)<<16 | uint64(e.remote)})
+	e.rec = recoveryState{}
+	e.rack.fack = e.snd.una
 	e.keep.lastRecv = now
 	e.armKeepAlive(now)
 }
@@ -196,13 +217,18 @@ func (e *Engine) updateWindow(now Time, wnd int) {
 		e.timer.stop(tRetransmit)
 		e.armPersist(now)
 	case wnd > 0 && (was == 0 || e.timer.on(tPersist)):
+		probed := e.pers.backoff > 0
 		e.pers = persistState{}
 		e.timer.stop(tPersist)
 		e.wanted.probe = false
-		if was > 0 {
+		if e.sent.len() > 0 {
+			e.timer.arm(tRetransmit, now.Add(e.rtt.timeout(&e.cfg)))
+		}
+		if was > 0 || !probed {
 			break
 		}
-		// What lay beyond the window when it closed was thrown away by the peer.
+		// What lay beyond the window when it closed was thrown away by the peer; if it was
+		// not closed for long, the usual means will tell.
 		for i := range e.sent.len() {
 			if e.sent.at(i).state == inFlight {
 				e.sent.mark(i, lost)

@@ -187,6 +187,7 @@ func (e *Engine) Advance(now Time) {
 	if e.state == Closed || e.state == Listen {
 		return
 	}
+	e.checkAppLimited()
 	for id := range numTimers {
 		// A handler may end the connection, and with it all timers.
 		if e.timer.expired(id, now) {

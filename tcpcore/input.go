@@ -159,6 +159,9 @@ func (e *Engine) inputOther(now Time, s *segment.Segment) {
 		s.Flags &^= segment.SYN
 		s.Window >>= e.snd.shift // a SYN's is not scaled (RFC 7323 section 2.2), all below is
 	}
+	if e.state == SynReceived && s.Flags.Has(segment.SYN) && s.Seq == e.rcv.irs {
+		e.ecnTakeSYNAgain(s)
+	}
 	// RFC 7323 section 5.3 (R1): PAWS comes before the acceptability test.
 	if e.pawsReject(now, s) {
 		return
@@ -190,6 +193,7 @@ func (e *Engine) inputOther(now Time, s *segment.Segment) {
 	if !e.checkACK(now, s) {
 		return
 	}
+	e.ecnReceive(s)
 	// Sixth, check the URG bit.
 	e.checkURG(s)
 	// Seventh, process the segment text. Eighth, check the FIN bit.
@@ -291,7 +295,6 @@ func (e *Engine) checkACK(now Time, s *segment.Segment) bool {
 		return false
 	}
 	e.processACK(now, s)
-	e.ecnReceive(s)
 	switch {
 	case !e.snd.finAcked:
 		// In CLOSING and LAST-ACK nothing but an ACK is of interest, but text and

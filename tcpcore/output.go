@@ -241,32 +241,24 @@ func (e *Engine) retransmit(now Time, t *Train) bool {
 	b := trainer{e: e, t: t}
 	for ; i >= 0; i = e.sent.nextLost() {
 		r := e.sent.at(i)
-		size := int(r.size)
-		if r.flags&recFIN != 0 {
-			size--
-		}
+		size := r.data()
 		room := e.snd.una.Add(e.snd.wnd).Sub(r.seq)
-		if p := e.pipe(); room <= 0 || !e.rec.first && p > 0 && p+min(size, e.snd.mss) > e.window() {
+		if room <= 0 || room < min(size, e.snd.mss) && i > 0 {
+			break // a small piece is worth it only at the left edge
+		}
+		n := min(size, e.snd.mss, room)
+		if p := e.pipe(); !e.rec.first && p > 0 && p+n > e.window() {
+			e.pace.idle()
 			break
 		}
-		if n := min(e.snd.mss, room); size > n {
+		if !b.fits(n) || !e.paceAllows(now, n) {
+			break
+		}
+		if n < size {
 			e.sent.split(i, n)
-			r, size = e.sent.at(i), n
 		}
-		if !b.fits(size) || !e.paceAllows(now, size) {
-			break
-		}
-		if len(t.Buf) == 0 {
-			b.hdr = e.header(now, r.seq, segment.ACK)
-		}
-		flags := segment.Flags(0)
-		if r.flags&recFIN != 0 {
-			flags = segment.FIN
-		}
-		b.add(r.seq, size, flags)
 		e.rec.first = false
-		e.resent(now, i)
-		e.count.BytesRetransmitted += uint64(size)
+		e.sendRecord(now, &b, i)
 	}
 	if len(t.Buf) == 0 {
 		return false
@@ -275,21 +267,60 @@ func (e *Engine) retransmit(now Time, t *Train) bool {
 	return true
 }
 
+// sendAgain sends record i once more in a train of its own, whatever the congestion
+// window and the pace say, and reports whether the peer's window allowed it.
+func (e *Engine) sendAgain(now Time, t *Train, i int) bool {
+	r := e.sent.at(i)
+	n := r.data()
+	if r.flags&recSYN != 0 || n > e.snd.mss || e.snd.una.Add(e.snd.wnd).Sub(r.seq) < n {
+		return false
+	}
+	e.sendRecord(now, &trainer{e: e, t: t}, i)
+	e.sentSomething(now)
+	return true
+}
+
+// sendRecord appends record i to the train.
+func (e *Engine) sendRecord(now Time, b *trainer, i int) {
+	r := e.sent.at(i)
+	if len(b.t.Buf) == 0 {
+		b.hdr = e.header(now, r.seq, segment.ACK)
+	}
+	flags := segment.Flags(0)
+	if r.flags&recFIN != 0 {
+		flags = segment.FIN
+	}
+	b.add(r.seq, r.data(), flags)
+	e.resent(now, i)
+	e.count.BytesRetransmitted += uint64(r.data())
+}
+
 // resent notes that record i goes out again.
 func (e *Engine) resent(now Time, i int) {
+	if e.sent.at(i).state == inFlight {
+		e.sent.mark(i, lost) // a probe: that it may be lost is why it is sent
+	}
 	r := e.sent.at(i)
 	if r.times < math.MaxUint8 {
 		r.times++
 	}
-	e.rec.undo.retransmitted(e, now)
+	r.flags &^= recECT
+	e.rec.undo.retransmitted(e, now, r)
 	e.transmitted(now, r, true)
 	e.sent.mark(i, inFlight)
 	e.count.Retransmits++
+	if i == 0 && e.timer.on(tRetransmit) {
+		// "a segment is never retransmitted too early, i.e., less than one RTO after the
+		// previous transmission of that segment" (RFC 6298 section 5).
+		e.timer.set(tRetransmit, now.Add(e.rtt.timeout(&e.cfg)))
+	}
 }
 
 // transmitted notes that r, which is not counted as in flight, goes out now.
 func (e *Engine) transmitted(now Time, r *record, again bool) {
 	r.sentAt = now
+	r.rate.order = e.sent.next
+	e.sent.next++
 	if e.ctl == nil {
 		return
 	}
@@ -299,30 +330,27 @@ func (e *Engine) transmitted(now Time, r *record, again bool) {
 		Idle:           pipe == 0 && e.sent.len() == 0 && now.Sub(e.snd.lastSent) >= e.rtt.rto,
 		IdleAppLimited: pipe == 0 && e.rate.appLimited != 0,
 	})
-	r.rate = e.rate.onSend(now, pipe+size, size)
-	e.rack.queue.push(xmit{r.seq, now})
-	e.pace.credit -= int64(size)
+	e.rate.onSend(now, r, pipe)
+	if e.sack {
+		e.rack.queue.push(xmit{r.seq, r.rate.order})
+	}
+	e.pace.sent(size)
 	e.snd.lastSent = now
 	if e.rec.phase == fastRecovery {
 		e.rec.prr.onSend(size)
 	}
 }
 
-// paceAllows asks the pacer for a segment, and arms the timer if it must wait. Once a
-// train has begun it is filled up.
+// paceAllows asks the pacer for a segment, and arms the timer if it must wait.
 func (e *Engine) paceAllows(now Time, size int) bool {
 	if e.ctl == nil || e.wanted.beyond {
 		return true
 	}
 	rate := e.ctl.PacingRate()
-	if rate <= 0 || e.timer.on(tPace) {
-		return rate <= 0
-	}
-	e.pace.fill(now, rate, e.snd.mss)
-	if e.pace.credit > 0 {
+	if rate <= 0 || e.pace.allow(now, rate, e.snd.mss, size) {
 		return true
 	}
-	e.timer.set(tPace, e.pace.next(rate, e.snd.mss))
+	e.timer.set(tPace, e.pace.due)
 	return false
 }
 
@@ -370,7 +398,6 @@ func (e *Engine) sendNew(now Time, t *Train) bool {
 	end := e.sndEnd()
 	if !e.hasNew(end) {
 		s.limited = false
-		e.checkAppLimited()
 		return false
 	}
 	b := trainer{e: e, t: t}
@@ -390,10 +417,13 @@ func (e *Engine) sendNew(now Time, t *Train) bool {
 			}
 		}
 		r := record{seq: s.nxt, size: uint32(size), times: 1}
+		if t.TrafficClass&3 != 0 {
+			r.flags |= recECT
+		}
 		flags := segment.Flags(0)
 		if fin {
 			flags = segment.FIN
-			r.flags = recFIN
+			r.flags |= recFIN
 			r.size++
 		}
 		b.add(s.nxt, size, flags)
@@ -405,7 +435,7 @@ func (e *Engine) sendNew(now Time, t *Train) bool {
 		}
 	}
 	if len(t.Buf) > 0 {
-		e.wanted.override = false
+		e.wanted.override, e.wanted.tlp = false, false // what goes out asks as well as a probe
 		e.timer.stop(tPersist)
 		if s.refused && e.cfg.NotSentLowWater > 0 && e.sendRoom() >= (e.cfg.NotSentLowWater+1)/2 {
 			s.refused = false
@@ -434,13 +464,15 @@ func (e *Engine) nextSize(now Time, end segment.Seq) (size int, fin, ok bool) {
 	size = min(d, s.mss, max(u, 0))   // what a segment could carry
 	fin = s.fin && size == d && u > d // the FIN takes an octet of the window
 	if size == 0 && !fin {
+		s.limited = false // the peer's window is the limit
 		return 0, false, false
 	}
 	if p := e.pipe(); p > 0 && p+size > e.window() && !e.wanted.beyond {
 		s.limited = true
+		e.pace.idle()
 		return 0, false, false
 	}
-	idle := s.una == s.nxt || e.cfg.NoDelay || s.fin || s.urgent
+	idle := s.una == s.nxt || e.cfg.NoDelay || s.fin || s.urgent || e.wanted.beyond
 	if e.cfg.Cork && size < s.mss && !s.fin && !e.wanted.override {
 		e.timer.arm(tCork, now.Add(corkMax))
 		return 0, false, false

@@ -1,37 +1,36 @@
 package tcpcore
 
-// prrState is proportional rate reduction (RFC 6937 and its successor): during fast
-// recovery it spreads the way from what was in flight to the threshold over the
+// prrState is proportional rate reduction (RFC 6937, and RFC 9937 that follows it): during
+// fast recovery it spreads the way from what was in flight to the threshold over the
 // acknowledgments.
 type prrState struct {
-	recoverFS int // in flight when recovery began
+	recoverFS int // RecoverFS: in flight when recovery began, what that ACK delivered included
 	delivered int // prr_delivered
 	out       int // prr_out
 	threshold int // ssthresh
 	window    int // what may be in flight now
 }
 
-// onAck computes how much may be sent on this acknowledgment.
+// onAck computes how much may be sent on this acknowledgment, or when a timer found a loss.
 func (p *prrState) onAck(e *Engine, a *acked) {
-	got := a.bytes + a.sacked
-	if got == 0 && a.lost == 0 {
+	if a.delivered == 0 && a.lost == 0 {
 		return
 	}
-	p.delivered += got
+	p.delivered += a.delivered
 	pipe := e.pipe()
 	var n int
 	if pipe > p.threshold {
 		n = (p.delivered*p.threshold+p.recoverFS-1)/p.recoverFS - p.out
 	} else {
 		// Conservatively by default, and like slow start while recovery makes progress
-		// without further loss (the safeACK of the successor).
-		n = max(p.delivered-p.out, got)
-		if a.bytes > 0 && a.lost == 0 {
+		// without further loss (safeACK).
+		n = max(p.delivered-p.out, a.delivered)
+		if a.advanced && a.lost == 0 {
 			n += e.snd.mss
 		}
 		n = min(p.threshold-pipe, n)
 	}
-	p.window = max(pipe+max(n, 0), e.snd.mss)
+	p.window = max(pipe+max(n, 0), e.snd.mss) // an empty pipe lets one segment go in any case
 }
 
 // onSend counts what was sent during recovery.

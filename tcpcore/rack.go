@@ -1,34 +1,163 @@
 package tcpcore
 
 import (
+	"slices"
 	"time"
 
 	"example.com/culvert/tcpcore/segment"
 )
 
-// rackState is RACK (RFC 8985 section 5 and 6): a segment is lost when one sent
-// sufficiently later has been delivered.
+// rackState is RACK (RFC 8985 sections 5 and 6): a segment is lost when one sent
+// sufficiently later has been delivered. Where the RFC orders transmissions by time, and
+// those of one time by sequence number, they are numbered here: the order is then
+// exact, also of what is sent twice within a tick of the clock.
 type rackState struct {
-	xmitAt      Time          // RACK.xmit_ts: of the most recently sent segment that was delivered
-	end         segment.Seq   // RACK.end_seq of it
-	rtt         time.Duration // RACK.rtt of it
+	order       uint32        // RACK.xmit_ts and RACK.end_seq: the latest transmission that was delivered
+	rtt         time.Duration // RACK.rtt
 	fack        segment.Seq   // RACK.fack: end of the highest delivered
-	valid       bool
-	reordered   bool // RACK.reordering_seen
-	mult        int  // RACK.reo_wnd_mult, 0 standing for 1
-	persist     int  // RACK.reo_wnd_persist
+	valid       bool          // something was delivered
+	reordered   bool          // RACK.reordering_seen
+	roundActive bool          // RACK.dsack_round is round
+	mult        int           // RACK.reo_wnd_mult, 0 standing for 1
+	persist     int           // RACK.reo_wnd_persist
 	round       segment.Seq
-	roundActive bool // RACK.dsack_round is round
 	queue       xmitQueue
 }
 
 // reoWndPersist is for how many recoveries a widened reordering window stays.
 const reoWndPersist = 16
 
-// xmit is one transmission, in order of time.
+// sentAfter orders transmissions by their numbers (RFC 8985 section 6.2, RACK_sent_after).
+func sentAfter(a, b uint32) bool { return int32(a-b) > 0 }
+
+// rackDelivered is steps 2 and 3 of RFC 8985 section 6.2 for record r, which s newly
+// acknowledged; records come in ascending order.
+func (e *Engine) rackDelivered(now Time, r *record, s *segment.Segment, a *acked) {
+	k := &e.rack
+	end := r.end()
+	if k.fack.Less(end) {
+		k.fack = end
+	} else if end.Less(k.fack) && r.times == 1 {
+		k.reordered = true
+	}
+	rtt := now.Sub(r.sentAt)
+	if r.times > 1 {
+		// Perhaps it is an earlier transmission that was acknowledged. The echo tells
+		// of what moved the left edge, and nothing of what SACK reports beyond it.
+		if e.ts.on && s.Options.HasTimestamps && end.LessEq(s.Ack) && int32(s.Options.TSEcr-e.tsClock(r.sentAt)) < 0 {
+			return
+		}
+		if rtt < e.rtt.min {
+			return
+		}
+	}
+	// The last one in the order of transmission counts, of each acknowledgment and of all.
+	if !a.rackSet || sentAfter(r.rate.order, a.rackOrder) {
+		k.rtt = rtt
+		a.rackOrder, a.rackSet = r.rate.order, true
+	}
+	if !k.valid || sentAfter(r.rate.order, k.order) {
+		k.order, k.valid = r.rate.order, true
+	}
+}
+
+// rackAdapt is the first half of step 4: each round trip with a report of a duplicate
+// widens the reordering window, and after 16 recoveries without one it is back where
+// it began.
+func (e *Engine) rackAdapt(duplicate, recovered bool) {
+	k := &e.rack
+	if k.roundActive && k.round.LessEq(e.snd.una) {
+		k.roundActive = false
+	}
+	switch {
+	case duplicate && !k.roundActive:
+		k.round, k.roundActive = e.snd.nxt, true
+		k.mult = max(k.mult, 1) + 1
+		k.persist = reoWndPersist
+	case recovered:
+		if k.persist = max(k.persist-1, 0); k.persist == 0 {
+			k.mult = 1
+		}
+	}
+}
+
+// reoWnd is RACK_update_reo_wnd, bounded by SRTT (section 3.3.2: "MUST be bounded").
+func (e *Engine) reoWnd() time.Duration {
+	k := &e.rack
+	if !k.reordered && (e.rec.phase != open || e.sent.count[sacked] >= dupThresh) {
+		return 0
+	}
+	return min(time.Duration(max(k.mult, 1))*e.rtt.min/4, e.rtt.srtt)
+}
+
+// rackDetect is step 5: it marks what is lost and returns how many bytes those are, and
+// whether that is news to congestion control. It arms the reordering timer for what
+// may become lost: for the first of it, where the RFC waits for the last, so that
+// nothing is found later than it could be.
+func (e *Engine) rackDetect(now Time) (found int, news bool) {
+	e.timer.stop(tReorder)
+	k := &e.rack
+	if e.sent.len() == 0 {
+		k.queue.clear()
+	}
+	if !k.valid {
+		return 0, false
+	}
+	wnd := e.reoWnd()
+	for k.queue.n > 0 {
+		x := k.queue.front()
+		i, ok := e.onWire(x)
+		if !ok {
+			k.queue.pop()
+			continue
+		}
+		if !sentAfter(k.order, x.order) {
+			break
+		}
+		if left := e.sent.at(i).sentAt.Add(k.rtt + wnd).Sub(now); left > 0 {
+			e.timer.set(tReorder, now.Add(left))
+			break
+		}
+		k.queue.pop()
+		found += e.markLost(now, i)
+		news = news || e.rec.unanswered(x.order)
+	}
+	return found, news
+}
+
+// onWire finds the record that x sent, if it is still in flight from that sending.
+func (e *Engine) onWire(x xmit) (i int, ok bool) {
+	i = e.sent.find(x.seq.Max(e.snd.una))
+	if i == e.sent.len() {
+		return 0, false
+	}
+	r := e.sent.at(i)
+	return i, r.rate.order == x.order && r.state == inFlight
+}
+
+// rackOnTimeout reports whether record i, in flight when the retransmission timer
+// fires, is to be given up (section 6.3): the first, and what was sent long enough ago.
+func (e *Engine) rackOnTimeout(now Time, i int, wnd time.Duration) bool {
+	return i == 0 || !e.sack || e.sent.at(i).sentAt.Add(e.rack.rtt+wnd) <= now
+}
+
+// requeue fills the queue anew when records are in flight again that were given up.
+func (e *Engine) requeue() {
+	q := &e.rack.queue
+	q.clear()
+	for i := range e.sent.len() {
+		if r := e.sent.at(i); r.state == inFlight {
+			q.push(xmit{r.seq, r.rate.order})
+		}
+	}
+	// From a cleared queue on, its storage is in order.
+	slices.SortFunc(q.xs[:q.n], func(a, b xmit) int { return int(int32(a.order - b.order)) })
+}
+
+// xmit is one transmission.
 type xmit struct {
-	seq    segment.Seq
-	sentAt Time
+	seq   segment.Seq
+	order uint32
 }
 
 // xmitQueue holds the transmissions that were not yet judged, oldest first. An entry
@@ -59,204 +188,6 @@ func (q *xmitQueue) pop() {
 	q.n--
 }
 
+func (q *xmitQueue) clear() { q.head, q.n = 0, 0 }
+
 func (q *xmitQueue) release() { *q = xmitQueue{} }
-
-// rackDelivered is steps 2 and 3 of RFC 8985 section 6.2 for one record that was newly
-// acknowledged; records come in ascending order.
-func (e *Engine) rackDelivered(now Time, r *record, s *segment.Segment) {
-	k := &e.rack
-	end := r.end()
-	if !k.valid || k.fack.Less(end) {
-		k.fack = end
-	} else if end.Less(k.fack) && r.times == 1 {
-		k.reordered = true
-	}
-	rtt := now.Sub(r.sentAt)
-	if r.times > 1 {
-		// Perhaps it is the original that was acknowledged.
-		if e.ts.on && s.Options.HasTimestamps && int32(s.Options.TSEcr-e.tsClock(r.sentAt)) < 0 {
-			return
-		}
-		if rtt < e.rtt.min {
-			return
-		}
-	}
-	k.rtt = rtt
-	if !k.valid || sentAfter(r.sentAt, end, k.xmitAt, k.end) {
-		k.xmitAt, k.end, k.valid = r.sentAt, end, true
-	}
-}
-
-// rackDSACK is the first half of step 4: each round trip with a duplicate report
-// widens the reordering window.
-func (e *Engine) rackDSACK() {
-	k := &e.rack
-	if k.roundActive {
-		return
-	}
-	k.round, k.roundActive = e.snd.nxt, true
-	k.mult = max(k.mult, 1) + 1
-	k.persist = reoWndPersist
-}
-
-// rackRecovered lets a widened window shrink again.
-func (e *Engine) rackRecovered() {
-	k := &e.rack
-	if k.persist--; k.persist <= 0 {
-		k.mult = 1
-	}
-}
-
-// reoWnd is RACK_update_reo_wnd.
-func (e *Engine) reoWnd() time.Duration {
-	k := &e.rack
-	if k.roundActive && k.round.LessEq(e.snd.una) {
-		k.roundActive = false
-	}
-	if !k.reordered {
-		if e.rec.phase != open || e.sent.count[sacked] >= dupThresh {
-			return 0
-		}
-	}
-	return min(time.Duration(max(k.mult, 1))*(e.rtt.min/4), e.rtt.srtt)
-}
-
-// rackDetect is step 5: it marks what is lost, arms the reordering timer for what may
-// become so, and returns the bytes newly marked.
-func (e *Engine) rackDetect(now Time) int {
-	e.timer.stop(tReorder)
-	k := &e.rack
-	if !k.valid {
-		return 0
-	}
-	wnd := e.reoWnd()
-	found := 0
-	for k.queue.n > 0 {
-		x := k.queue.front()
-		i, ok := e.onWire(x)
-		if !ok {
-			k.queue.pop()
-			continue
-		}
-		r := e.sent.at(i)
-		if !sentAfter(k.xmitAt, k.end, r.sentAt, r.end()) || r.times > 1 && r.sentAt == k.xmitAt {
-			break // of what was sent at one time, what was sent again came last
-		}
-		if left := r.sentAt.Add(k.rtt + wnd).Sub(now); left > 0 {
-			e.timer.set(tReorder, now.Add(left))
-			break
-		}
-		k.queue.pop()
-		found += e.markLost(now, i)
-	}
-	return found
-}
-
-// onWire finds the record that x sent, if it is still in flight from that sending.
-func (e *Engine) onWire(x xmit) (i int, ok bool) {
-	i = e.sent.find(x.seq.Max(e.snd.una))
-	if i == e.sent.len() {
-		return 0, false
-	}
-	r := e.sent.at(i)
-	return i, r.sentAt == x.sentAt && r.state == inFlight
-}
-
-// tlpState is the tail loss probe (RFC 8985 section 7).
-type tlpState struct {
-	end     segment.Seq // TLP.end_seq, if active
-	active  bool
-	retrans bool // TLP.is_retrans
-}
-
-// armProbe starts the probe timer in place of the retransmission timer where section
-// 7.2 allows it: something in flight, nothing selectively acknowledged, no recovery.
-func (e *Engine) armProbe(now Time) {
-	e.timer.stop(tProbe)
-	if !e.sack || e.ctl == nil || e.rec.phase != open || e.sent.count[sacked] > 0 || e.tlp.active ||
-		e.sent.count[inFlight] == 0 || e.snd.wnd == 0 {
-		return
-	}
-	pto := time.Second
-	if e.rtt.srtt > 0 {
-		pto = 2 * e.rtt.srtt
-		if e.snd.nxt.Sub(e.snd.una) <= e.snd.mss {
-			pto += maxAckDelay
-		}
-	}
-	at := now.Add(max(pto, minPTO))
-	if e.timer.on(tRetransmit) && at >= e.timer[tRetransmit] {
-		return // the retransmission timer comes first
-	}
-	e.timer.set(tProbe, at)
-}
-
-// maxAckDelay is TLP.max_ack_delay: what a lone segment's acknowledgment may be
-// delayed by. minPTO spares probes where the timers are coarser than the path.
-const (
-	maxAckDelay = 200 * time.Millisecond
-	minPTO      = 2 * time.Millisecond
-)
-
-// probeTimeout is TLP_send_probe: new data if there is some and the peer's window
-// lets it, else the last segment again.
-func (e *Engine) probeTimeout(now Time) {
-	if e.rec.phase != open || e.sent.len() == 0 || e.snd.wnd == 0 {
-		return
-	}
-	e.wanted.tlp = true
-	// Section 7.3: "re-arm the RTO timer" once a probe was attempted.
-	e.timer.set(tRetransmit, now.Add(e.rtt.timeout(&e.cfg)))
-}
-
-// sendTLP sends the probe that probeTimeout asked for.
-func (e *Engine) sendTLP(now Time, t *Train) bool {
-	if !e.wanted.tlp {
-		return false
-	}
-	e.wanted.tlp = false
-	if e.rec.phase != open || e.sent.len() == 0 {
-		return false
-	}
-	e.count.TailLossProbes++
-	if e.hasNew(e.sndEnd()) && e.snd.una.Add(e.snd.wnd).Sub(e.snd.nxt) > 0 {
-		e.wanted.beyond = true // whatever the congestion window says, one segment
-		ok := e.sendNew(now, t)
-		e.wanted.beyond = false
-		if ok {
-			e.tlp = tlpState{end: e.snd.nxt, active: true}
-			return true
-		}
-	}
-	i := e.sent.len() - 1
-	r := e.sent.at(i)
-	if r.state != inFlight || r.flags&recSYN != 0 {
-		return false
-	}
-	e.sent.mark(i, lost)
-	e.rec.first = true
-	if !e.retransmit(now, t) {
-		return false
-	}
-	e.tlp = tlpState{end: e.snd.nxt, active: true, retrans: true}
-	return true
-}
-
-// tlpAck is TLP_process_ack (section 7.4.2). It reports whether the probe repaired a
-// loss, which congestion control must hear of.
-func (e *Engine) tlpAck(s *segment.Segment, dsack, dup bool) (repaired bool) {
-	p := &e.tlp
-	if !p.active || s.Ack.Less(p.end) {
-		return false
-	}
-	switch {
-	case !p.retrans, dsack:
-		p.active = false
-	case p.end.Less(s.Ack):
-		p.active = false
-		return true
-	case dup && s.Options.SACKCount == 0:
-		p.active = false
-	}
-	return false
-}

@@ -1,9 +1,6 @@
 package tcpcore
 
-import (
-	"example.com/culvert/tcpcore/congestion"
-	"example.com/culvert/tcpcore/segment"
-)
+import "example.com/culvert/tcpcore/congestion"
 
 // rateState estimates the delivery rate (draft-ietf-ccwg-bbr, section "Detailed
 // Delivery Rate Sampling Algorithm"); names are the draft's.
@@ -22,19 +19,23 @@ type sendSnapshot struct {
 	firstSendTime Time
 	lost          int64
 	txInFlight    int32
-	appLimited    bool
+	order         uint32 // the transmission's number, P.packet_id
 }
 
-// onSend returns the snapshot of a segment that is sent with inFlight bytes, itself
-// included, on their way.
-func (r *rateState) onSend(now Time, inFlight, size int) sendSnapshot {
-	if inFlight == size {
+// onSend fills the snapshot of a record of size bytes, which is sent now when inFlight
+// bytes are on their way (OnPacketSent).
+func (c *rateState) onSend(now Time, r *record, inFlight int) {
+	if inFlight == 0 {
 		// The pipe was empty: idle time is not the path's.
-		r.firstSendTime, r.deliveredTime = now, now
+		c.firstSendTime, c.deliveredTime = now, now
 	}
-	return sendSnapshot{
-		delivered: r.delivered, deliveredTime: r.deliveredTime, firstSendTime: r.firstSendTime,
-		lost: r.lost, txInFlight: int32(inFlight), appLimited: r.appLimited != 0,
+	r.rate = sendSnapshot{
+		delivered: c.delivered, deliveredTime: c.deliveredTime, firstSendTime: c.firstSendTime,
+		lost: c.lost, txInFlight: int32(inFlight + int(r.size)), order: r.rate.order,
+	}
+	r.flags &^= recLimited
+	if c.appLimited != 0 {
+		r.flags |= recLimited
 	}
 }
 
@@ -44,16 +45,16 @@ type rateSample struct {
 	valid  bool
 }
 
-// deliveredRecord is UpdateRateSample for one record.
-func (e *Engine) deliveredRecord(now Time, r *record, a *acked) {
-	e.rate.delivered += int64(r.size)
-	e.rate.deliveredTime = now
-	if s := &a.rate; !s.valid || sentAfter(r.sentAt, r.end(), s.newest.sentAt, s.newest.end()) {
+// onDelivered is UpdateRateSample.
+func (c *rateState) onDelivered(now Time, r *record, a *acked) {
+	c.delivered += int64(r.size)
+	c.deliveredTime = now
+	if s := &a.rate; !s.valid || sentAfter(r.rate.order, s.newest.rate.order) {
 		s.newest, s.valid = *r, true
 	}
 }
 
-// sample is GenerateRateSample.
+// sampleRate is GenerateRateSample.
 func (e *Engine) sampleRate(a *acked) (rs congestion.RateSample) {
 	c := &e.rate
 	if c.appLimited != 0 && c.delivered > c.appLimited {
@@ -62,14 +63,15 @@ func (e *Engine) sampleRate(a *acked) (rs congestion.RateSample) {
 	if !a.rate.valid {
 		return rs
 	}
-	p := &a.rate.newest
-	c.firstSendTime = p.sentAt
-	interval := max(p.sentAt.Sub(p.rate.firstSendTime), c.deliveredTime.Sub(p.rate.deliveredTime))
+	r := &a.rate.newest
+	p := &r.rate
+	c.firstSendTime = r.sentAt
+	interval := max(r.sentAt.Sub(p.firstSendTime), c.deliveredTime.Sub(p.deliveredTime))
 	rs = congestion.RateSample{
-		Delivered: c.delivered - p.rate.delivered, PriorDelivered: p.rate.delivered, Interval: interval,
-		AppLimited: p.rate.appLimited, TxInFlight: int(p.rate.txInFlight), Lost: c.lost - p.rate.lost,
+		Delivered: c.delivered - p.delivered, PriorDelivered: p.delivered, Interval: interval,
+		AppLimited: r.flags&recLimited != 0, TxInFlight: int(p.txInFlight), Lost: c.lost - p.lost,
 	}
-	// "no sample if the interval is below the minimum RTT": it would exaggerate.
+	// "no reliable rate sample" if the interval is below the minimum RTT.
 	if interval > 0 && interval >= e.rtt.min {
 		rs.Rate = int64(float64(rs.Delivered) / interval.Seconds())
 	}
@@ -77,14 +79,10 @@ func (e *Engine) sampleRate(a *acked) (rs congestion.RateSample) {
 }
 
 // checkAppLimited is CheckIfApplicationLimited: nothing to send, room to send it, and
-// nothing lost that waits.
+// nothing lost that waits. It is asked before anything may be sent that could not be sent
+// before: on a Write, an acknowledgment, a timer.
 func (e *Engine) checkAppLimited() {
-	if e.sndEnd().Sub(e.snd.nxt) < e.snd.mss && e.pipe() < e.window() && e.sent.bytes[lost] == 0 {
+	if e.ctl != nil && e.sndEnd().Sub(e.snd.nxt) < e.snd.mss && e.pipe() < e.window() && e.sent.count[lost] == 0 {
 		e.rate.appLimited = max(e.rate.delivered+int64(e.pipe()), 1)
 	}
-}
-
-// sentAfter orders transmissions (RFC 8985 section 6.1, RACK_sent_after).
-func sentAfter(t1 Time, end1 segment.Seq, t2 Time, end2 segment.Seq) bool {
-	return t1 > t2 || t1 == t2 && end2.Less(end1)
 }

@@ -21,14 +21,32 @@ type recoveryState struct {
 	phase    recoveryPhase
 	point    segment.Seq // RecoveryPoint: fast recovery and afterTimeout end here
 	dupACKs  int
+	edge     bool // SND.UNA is where the last recovery ended
 	first    bool // a retransmission is owed that does not ask the congestion window
 	credit   int  // without SACK: bytes that duplicate ACKs say have left the network
 	timeouts int  // in a row, of the same segment
 	suspect  bool // R1 was passed and told
 	// synTimeouts counts retransmissions of SYN or SYN-ACK.
 	synTimeouts int
+	answer      answerState
 	prr         prrState
 	undo        undoState
+}
+
+// answerState is the last reaction to congestion, which answers for all that had been
+// sent before.
+type answerState struct {
+	valid bool
+	order uint32      // the next transmission's number then
+	until segment.Seq // SND.NXT then: once more is acknowledged nothing is left to answer for
+}
+
+// unanswered reports whether the loss of the given transmission is news to congestion
+// control. "Loss in two successive windows of data, or the loss of a retransmission, should
+// be taken as two indications of congestion" (RFC 5681 section 4.3), all that a window
+// loses or gets marked as one (RFC 3168 section 6.1.2).
+func (r *recoveryState) unanswered(order uint32) bool {
+	return !r.answer.valid || !sentAfter(r.answer.order, order)
 }
 
 // dupThresh is DupThresh of RFC 6675 and the three duplicate ACKs of RFC 5681.
@@ -49,92 +67,35 @@ func (e *Engine) window() int {
 	return e.ctl.Window()
 }
 
-// takeSACK marks what the blocks of s report (RFC 2018 section 5). Only whole segments
-// count, and only what is outstanding: blocks that make no sense mark nothing.
-func (e *Engine) takeSACK(now Time, s *segment.Segment, a *acked) {
-	blocks := s.Options.SACK[:s.Options.SACKCount]
-	if len(blocks) == 0 {
-		return
-	}
-	// RFC 2883 section 4: a first block that is below the cumulative acknowledgment, or
-	// within the second, reports a duplicate.
-	b := blocks[0]
-	if b.Right.LessEq(s.Ack) || len(blocks) > 1 && blocks[1].Left.LessEq(b.Left) && b.Right.LessEq(blocks[1].Right) {
-		if b.Left.Less(b.Right) && b.Left.GreaterEq(e.snd.una.Add(-e.snd.maxWnd)) {
-			a.dsack = true
-			a.dsackBytes = b.Right.Sub(b.Left)
-		}
-		blocks = blocks[1:]
-	}
-	// In ascending order, as RACK wants to see them.
-	for i := 1; i < len(blocks); i++ {
-		for k := i; k > 0 && blocks[k].Left.Less(blocks[k-1].Left); k-- {
-			blocks[k], blocks[k-1] = blocks[k-1], blocks[k]
-		}
-	}
-	for _, b := range blocks {
-		if !b.Left.Less(b.Right) || b.Left.Less(s.Ack) || b.Left.Less(e.snd.una) || b.Right.Greater(e.snd.nxt) {
-			continue
-		}
-		for i := e.sent.find(b.Left); ; i++ {
-			if i = e.sent.skipSacked(i); i >= e.sent.len() {
-				break
-			}
-			r := e.sent.at(i)
-			if r.end().Greater(b.Right) {
-				break
-			}
-			if r.seq.Less(b.Left) {
-				continue
-			}
-			e.delivered1(now, i, s, a)
-			a.sacked += int(r.size)
-			e.sent.mark(i, sacked)
-		}
-	}
-}
-
-// delivered1 takes note of record i that s newly acknowledges in some way.
-func (e *Engine) delivered1(now Time, i int, s *segment.Segment, a *acked) {
-	r := e.sent.at(i)
-	if r.times == 1 {
-		a.fresh = now.Sub(r.sentAt)
-		if r.state == lost {
-			a.original = true // what was given up had arrived all the time
-		}
-	}
-	if e.sack {
-		e.rackDelivered(now, r, s)
-	}
-	e.deliveredRecord(now, r, a)
-}
-
 // recover decides what an acknowledgment means for loss recovery. It is called with
 // the scoreboard brought up to date.
 func (e *Engine) recover(now Time, s *segment.Segment, a *acked) {
 	r := &e.rec
-	if a.bytes > 0 {
-		r.dupACKs = 0
-	}
 	if a.dsack {
 		e.count.DSACKs++
-		e.rackDSACK()
 	}
-	e.detectSpurious(now, s, a)
-	if r.phase != open && r.point.LessEq(e.snd.una) {
-		if r.phase == fastRecovery {
-			e.ctl.OnRecovered(time.Duration(now))
-			e.rackRecovered()
-		}
-		r.phase, r.credit, r.first = open, 0, false
+	repaired, needless := e.tlpAck(s, a)
+	reordered := e.detectSpurious(now, s, a)
+	ended := r.phase != open && r.point.LessEq(e.snd.una)
+	if a.advanced {
+		r.edge = ended && r.point == e.snd.una
+	}
+	if ended {
+		e.endRecovery(now)
 	}
 	if e.sack {
-		a.lost = e.rackDetect(now)
-		if e.tlpAck(s, a.dsack, a.dup) {
-			e.congestionEvent(now, congestion.FastRetransmit, 0) // section 7.4.2: the probe hid a loss
-		}
-		if a.lost > 0 && r.phase == open {
-			e.enterRecovery(now, a.lost)
+		// A probe that was needless says nothing of the reordering window.
+		e.rackAdapt(a.dsack && !needless || reordered, ended)
+		found, news := e.rackDetect(now)
+		a.lost = found
+		switch {
+		case found > 0:
+			e.lossFound(now, a, news)
+		case repaired:
+			// RFC 8985 section 7.4.2: "a congestion control response equivalent to a fast
+			// recovery", of which the repair is over.
+			e.congestionEvent(now, congestion.FastRetransmit, 0)
+			e.ctl.OnRecovered(time.Duration(now))
 		}
 	} else {
 		e.recoverReno(now, a)
@@ -149,62 +110,78 @@ func (e *Engine) markLost(now Time, i int) int {
 	r := e.sent.at(i)
 	n := int(r.size)
 	e.sent.mark(i, lost)
+	e.ecnLost(r)
 	e.rate.lost += int64(n)
 	e.told.lost = congestion.Lost{
-		Now: time.Duration(now), Size: n, TxInFlight: int(r.rate.txInFlight), Lost: e.rate.lost - r.rate.lost,
-		Delivered: r.rate.delivered, AppLimited: r.rate.appLimited, InFlight: e.pipe(), TotalLost: e.rate.lost,
+		Now: time.Duration(now), Seq: uint32(r.seq), Size: n, TxInFlight: int(r.rate.txInFlight),
+		Lost: e.rate.lost - r.rate.lost, Delivered: r.rate.delivered, AppLimited: r.flags&recLimited != 0,
+		InFlight: e.pipe(), TotalLost: e.rate.lost,
 	}
 	e.ctl.OnLost(&e.told.lost)
 	return n
 }
 
-// recoverReno is fast retransmit and NewReno fast recovery (RFC 5681 section 3.2, RFC 6582),
-// told in terms of the pipe: each duplicate ACK says that a segment has left.
-func (e *Engine) recoverReno(now Time, a *acked) {
-	r := &e.rec
+// lossFound is told of newly found losses.
+func (e *Engine) lossFound(now Time, a *acked, news bool) {
 	switch {
-	case a.bytes > 0:
-		// The hole was filled; the rest of what is acknowledged was counted before.
-		r.credit = max(0, r.credit-max(0, a.bytes-e.snd.mss))
-		if r.phase == fastRecovery && e.sent.len() > 0 && e.sent.at(0).state == inFlight {
-			// A partial acknowledgment (RFC 6582 section 3.2, step 3).
-			a.lost = e.markLost(now, 0)
-			r.first = true
-		}
-	case a.dup:
-		r.dupACKs++
-		r.credit = min(r.credit+e.snd.mss, e.sent.bytes[inFlight])
-		if r.phase == open && r.dupACKs == dupThresh && e.sent.at(0).state == inFlight {
-			a.lost = e.markLost(now, 0)
-			e.enterRecovery(now, a.lost)
-		}
+	case e.rec.phase == open:
+		e.enterRecovery(now, a, news)
+	case !news:
+		// The reaction that recovery began with answers for it.
+	case e.rec.phase == fastRecovery:
+		e.enterRecovery(now, a, true)
+	default:
+		// "a new recovery phase MUST NOT be initiated" (RFC 6675 section 5.1), but
+		// it is congestion once more.
+		e.congestionEvent(now, congestion.FastRetransmit, a.lost)
 	}
 }
 
-// enterRecovery begins fast recovery. The first retransmission does not wait for the
-// reduced window (RFC 5681 section 3.2, step 3).
-func (e *Engine) enterRecovery(now Time, found int) {
+// enterRecovery begins fast recovery, or begins it anew when what it sent is lost. The first
+// retransmission does not wait for the reduced window (RFC 5681 section 3.2, step 3).
+func (e *Engine) enterRecovery(now Time, a *acked, news bool) {
 	e.count.FastRecoveries++
-	e.rec.undo.begin(e, now)
-	pipe := e.pipe() + found
-	e.congestionEvent(now, congestion.FastRetransmit, found)
-	e.rec.phase = fastRecovery
-	e.rec.point = e.snd.nxt
-	e.rec.first = true
-	e.rec.prr = prrState{recoverFS: max(pipe, e.snd.mss), threshold: e.ctl.Threshold(), window: max(e.pipe(), e.snd.mss)}
+	e.rec.undo.begin(e)
+	before := e.pipe() + a.lost + a.delivered
+	if news {
+		e.congestionEvent(now, congestion.FastRetransmit, a.lost)
+	}
+	e.rec.phase, e.rec.point, e.rec.first = fastRecovery, e.snd.nxt, true
+	e.rec.prr = prrState{recoverFS: max(before, e.snd.mss), threshold: e.ctl.Threshold(), window: max(e.pipe(), e.snd.mss)}
+	e.tlp.active = false // RFC 8985 section 7.1
+	e.timer.stop(tProbe)
 }
 
-// congestionEvent tells the controller.
+// endRecovery ends a recovery whose point is acknowledged.
+func (e *Engine) endRecovery(now Time) {
+	r := &e.rec
+	if r.phase == fastRecovery {
+		e.ctl.OnRecovered(time.Duration(now))
+	}
+	r.phase, r.credit, r.first = open, 0, false
+	r.undo.ended(e)
+}
+
+// congestionEvent tells the controller, and has the peer told if it marks: "reduces its
+// congestion window for any reason" (RFC 3168 section 6.1.2).
 func (e *Engine) congestionEvent(now Time, cause congestion.Cause, found int) {
+	e.rec.answer = answerState{valid: true, order: e.sent.next, until: e.snd.nxt}
+	e.ecn.cwr = e.ecn.on
 	e.ctl.OnLoss(congestion.Loss{Now: time.Duration(now), Cause: cause,
-		InFlight: e.snd.nxt.Sub(e.snd.una), Pipe: e.pipe(), Lost: found})
+		InFlight: e.snd.nxt.Sub(e.snd.una), Pipe: e.pipe() + found, Lost: found})
 }
 
 // reorderTimeout is the reordering timer of RACK: what was given the benefit of the
 // doubt is lost.
 func (e *Engine) reorderTimeout(now Time) {
-	if found := e.rackDetect(now); found > 0 && e.rec.phase == open {
-		e.enterRecovery(now, found)
+	var a acked
+	var news bool
+	if a.lost, news = e.rackDetect(now); a.lost == 0 {
+		return
+	}
+	e.lossFound(now, &a, news)
+	if e.rec.phase == fastRecovery {
+		e.rec.prr.onAck(e, &a)
 	}
 }
 
@@ -230,28 +207,40 @@ func (e *Engine) retransmitTimeout(now Time) {
 		r.suspect = true
 		e.events |= EvSuspect
 	}
-	if e.ctl != nil && r.timeouts == 1 {
-		r.undo.beginTimeout(e, now)
-		e.congestionEvent(now, congestion.Timeout, e.sent.bytes[inFlight])
-	}
-	e.ecnGiveUp()
 	e.rtt.backoff = min(e.rtt.backoff+1, 31)
-	// RFC 6675 section 5.1 keeps what SACK told; but a left edge that was
-	// selectively acknowledged means that the peer reneged (RFC 2018 section 8).
+	if e.ctl == nil {
+		e.sent.mark(0, lost)
+		return
+	}
+	if r.timeouts == 1 {
+		r.undo.beginTimeout(e)
+	}
+	r.undo.again()
+	found := e.giveUp(now)
+	if r.timeouts == 1 {
+		e.congestionEvent(now, congestion.Timeout, found)
+	}
+	r.phase, r.point = afterTimeout, e.snd.nxt
+	r.dupACKs, r.credit = 0, 0
+	r.first = true // what was sent lately may fill the window of one segment
+	e.tlp.active = false
+	e.timer.stop(tReorder)
+	e.timer.stop(tProbe)
+}
+
+// giveUp marks what a timeout takes for lost, and returns how much that is. RFC 6675
+// section 5.1 keeps what SACK told; but a left edge that was selectively
+// acknowledged means that the peer reneged (RFC 2018 section 8).
+func (e *Engine) giveUp(now Time) (found int) {
+	wnd := e.reoWnd()
 	reneged := e.sent.at(0).state == sacked
 	for i := range e.sent.len() {
 		switch st := e.sent.at(i).state; {
 		case st == sacked && reneged:
 			e.sent.mark(i, lost)
-		case st == inFlight && e.ctl != nil:
-			e.markLost(now, i)
-		case st == inFlight:
-			e.sent.mark(i, lost)
+		case st == inFlight && e.rackOnTimeout(now, i, wnd):
+			found += e.markLost(now, i)
 		}
 	}
-	r.phase, r.point = afterTimeout, e.snd.nxt
-	r.dupACKs, r.credit, r.first = 0, 0, false
-	e.tlp.active = false
-	e.timer.stop(tReorder)
-	e.timer.stop(tProbe)
+	return found
 }

@@ -5,7 +5,9 @@ import "time"
 // rttState estimates the round-trip time and the retransmission timeout (RFC 6298).
 type rttState struct {
 	srtt, rttvar time.Duration
-	min          time.Duration // smallest sample
+	min          time.Duration // smallest sample of late
+	since        Time          // when its window began
+	window, last time.Duration // smallest of this window and of the one before; 0 is none
 	rto          time.Duration // without back-off
 	backoff      uint8         // doublings since the last valid sample (section 5.5)
 }
@@ -15,12 +17,26 @@ const granularity = time.Millisecond
 
 func (r *rttState) init(c *Config) { r.rto = c.InitialRTO }
 
+// minWindow is how long a smallest sample counts, and up to twice as long, so that
+// it rises when the path becomes longer (RFC 8985 section 6.2, step 1).
+const minWindow = 5 * time.Minute
+
 // sample takes a measurement of a segment that was sent once (Karn, section 3).
-func (r *rttState) sample(c *Config, d time.Duration) {
+func (r *rttState) sample(now Time, c *Config, d time.Duration) {
 	d = max(d, time.Microsecond)
+	if now.Sub(r.since) > minWindow {
+		r.last, r.window, r.since = r.window, 0, now
+	}
+	if r.window == 0 || d < r.window {
+		r.window = d
+	}
+	r.min = r.window
+	if r.last > 0 {
+		r.min = min(r.min, r.last)
+	}
 	if r.srtt == 0 {
 		// (2.2) first measurement.
-		r.srtt, r.rttvar, r.min = d, d/2, d
+		r.srtt, r.rttvar = d, d/2
 	} else {
 		// (2.3) RTTVAR before SRTT; beta = 1/4, alpha = 1/8.
 		diff := r.srtt - d
@@ -29,9 +45,12 @@ func (r *rttState) sample(c *Config, d time.Duration) {
 		}
 		r.rttvar += (diff - r.rttvar) / 4
 		r.srtt += (d - r.srtt) / 8
-		r.min = min(r.min, d)
 	}
-	r.rto = clamp(r.srtt+max(granularity, 4*r.rttvar), c.MinRTO, c.MaxRTO)
+	// On a steady path RTTVAR vanishes, and on one that is longer than MinRTO nothing but
+	// it keeps the timer from firing with the acknowledgment in sight. So MinRTO bounds
+	// what comes on top of a long SRTT too, as in kernels.
+	slack := max(granularity, 4*r.rttvar, min(c.MinRTO, r.srtt))
+	r.rto = clamp(r.srtt+slack, c.MinRTO, c.MaxRTO)
 	r.backoff = 0
 }
 

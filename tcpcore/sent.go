@@ -4,7 +4,8 @@ import "example.com/culvert/tcpcore/segment"
 
 // A record is one segment that was sent and is not yet cumulatively acknowledged.
 // Its bytes stay in the send ring whatever SACK says (RFC 2018 section 8: only the
-// cumulative acknowledgment frees data).
+// cumulative acknowledgment frees data). It is a cache line: a window of a gigabyte a
+// second holds a hundred thousand.
 type record struct {
 	seq    segment.Seq
 	size   uint32 // sequence space: data, SYN and FIN
@@ -18,13 +19,14 @@ type record struct {
 	rate sendSnapshot
 }
 
-// recFlags are the controls that take sequence space.
+// recFlags are the controls that take sequence space, and how the last transmission went.
 type recFlags uint8
 
 const (
-	recSYN recFlags = 1 << iota
-	recFIN
-	recURG
+	recSYN     recFlags = 1 << iota
+	recFIN              // behind the data
+	recECT              // marked ECN-capable
+	recLimited          // in an application-limited phase
 )
 
 type recState uint8
@@ -37,6 +39,15 @@ const (
 
 func (r *record) end() segment.Seq { return r.seq.Add(int(r.size)) }
 
+// data is how much of it is data.
+func (r *record) data() int {
+	n := int(r.size)
+	if r.flags&recFIN != 0 {
+		n--
+	}
+	return n
+}
+
 // sentQueue is the retransmission queue of RFC 9293 section 3.4 as a scoreboard:
 // the records between SND.UNA and SND.NXT in order, and how many bytes of them are
 // in each state.
@@ -46,8 +57,10 @@ type sentQueue struct {
 	n     int
 	bytes [3]int // by recState
 	count [3]int
-	// lostHint is an index below which no record is lost.
-	lostHint int
+	// waiting is a heap of where lost records begin. Those that are no longer lost are
+	// found out when they come up.
+	waiting []segment.Seq
+	next    uint32 // number of the next transmission
 }
 
 func (q *sentQueue) len() int         { return q.n }
@@ -79,7 +92,6 @@ func (q *sentQueue) pop() {
 	q.count[r.state]--
 	q.head = (q.head + 1) & (len(q.recs) - 1)
 	q.n--
-	q.lostHint = max(0, q.lostHint-1)
 }
 
 // trim takes n bytes off the front of the first record.
@@ -91,24 +103,33 @@ func (q *sentQueue) trim(n int) {
 	q.bytes[r.state] -= n
 }
 
-// split cuts record i so that it keeps n bytes, and puts the rest behind it.
+// split cuts record i so that it keeps n bytes, and puts the rest behind it. It moves
+// the shorter side of the queue: what is cut is mostly near the front.
 func (q *sentQueue) split(i, n int) {
-	rest := *q.at(i)
-	rest.seq = rest.seq.Add(n)
-	rest.size -= uint32(n)
-	r := q.at(i)
-	r.size = uint32(n)
-	r.flags &^= recFIN // which comes last
-	rest.flags &^= recSYN
 	if q.n == len(q.recs) {
 		q.grow()
 	}
 	q.n++
-	q.count[rest.state]++
-	for k := q.n - 1; k > i+1; k-- {
-		*q.at(k) = *q.at(k - 1)
+	if i < q.n/2 {
+		q.head = (q.head - 1) & (len(q.recs) - 1)
+		for k := range i + 1 {
+			*q.at(k) = *q.at(k + 1)
+		}
+	} else {
+		for k := q.n - 1; k > i; k-- {
+			*q.at(k) = *q.at(k - 1)
+		}
 	}
-	*q.at(i + 1) = rest
+	r, rest := q.at(i), q.at(i+1) // now the same
+	rest.seq = rest.seq.Add(n)
+	rest.size -= uint32(n)
+	rest.flags &^= recSYN
+	r.size = uint32(n)
+	r.flags &^= recFIN // which comes last
+	q.count[rest.state]++
+	if rest.state == lost {
+		q.wait(rest.seq)
+	}
 }
 
 // mark puts record i into a state.
@@ -118,38 +139,94 @@ func (q *sentQueue) mark(i int, s recState) {
 	q.bytes[s] += int(r.size)
 	q.count[r.state]--
 	q.count[s]++
-	r.state, r.run = s, 0
-	if s == lost {
-		q.lostHint = min(q.lostHint, i)
+	if s == lost && r.state != lost {
+		q.wait(r.seq)
 	}
+	r.state, r.run = s, 0
 }
 
-// nextLost returns the index of the first lost record, or -1.
+// wait enters a lost record into the heap.
+func (q *sentQueue) wait(seq segment.Seq) {
+	h := append(q.waiting, seq)
+	for i := len(h) - 1; i > 0; {
+		up := (i - 1) / 2
+		if !h[i].Less(h[up]) {
+			break
+		}
+		h[i], h[up] = h[up], h[i]
+		i = up
+	}
+	q.waiting = h
+}
+
+// settle takes the first out of the heap.
+func (q *sentQueue) settle() {
+	h := q.waiting
+	n := len(h) - 1
+	h[0] = h[n]
+	for i := 0; ; {
+		c := 2*i + 1
+		if c >= n {
+			break
+		}
+		if c+1 < n && h[c+1].Less(h[c]) {
+			c++
+		}
+		if !h[c].Less(h[i]) {
+			break
+		}
+		h[i], h[c] = h[c], h[i]
+		i = c
+	}
+	q.waiting = h[:n]
+}
+
+// nextLost returns the index of the first lost record, or -1. Every lost record is in
+// the heap by its beginning, or by where it began before its front was acknowledged.
 func (q *sentQueue) nextLost() int {
-	if q.bytes[lost] == 0 {
-		q.lostHint = q.n
+	if q.count[lost] == 0 {
+		q.waiting = q.waiting[:0]
 		return -1
 	}
-	for i := q.lostHint; i < q.n; i++ {
-		if q.at(i).state == lost {
-			q.lostHint = i
+	for len(q.waiting) > 0 {
+		if i := q.find(q.waiting[0]); i < q.n && q.at(i).state == lost {
 			return i
 		}
+		q.settle()
 	}
-	panic("BUG: lost bytes without a lost record")
+	panic("BUG: a lost record that does not wait")
 }
 
 // skipSacked returns the index of the first record from i on that is not selectively
-// acknowledged, and shortens the way for the next time.
+// acknowledged. All that it passes learn the way, as in a union-find forest, so that
+// whatever blocks a peer sends, walking them again costs next to nothing.
 func (q *sentQueue) skipSacked(i int) int {
-	k := i
-	for k < q.n && q.at(k).state == sacked {
-		k += max(1, int(q.at(k).run))
+	end := i
+	for end < q.n && q.at(end).state == sacked {
+		end += max(1, int(q.at(end).run))
 	}
-	if k > i {
-		q.at(i).run = uint32(k - i)
+	for k := i; k < end; {
+		r := q.at(k)
+		step := max(1, int(r.run))
+		r.run = uint32(end - k)
+		k += step
 	}
-	return k
+	return end
+}
+
+// restore puts what is lost and was sent once in flight again.
+func (q *sentQueue) restore() {
+	q.waiting = q.waiting[:0]
+	for i := range q.n {
+		r := q.at(i)
+		switch {
+		case r.state != lost:
+		case r.times == 1:
+			q.mark(i, inFlight)
+		default:
+			q.wait(r.seq)
+		}
+	}
 }
 
 // find returns the index of the first record that ends behind seq; n if there is none.
@@ -167,4 +244,4 @@ func (q *sentQueue) find(seq segment.Seq) int {
 }
 
 // release gives the storage back; the queue must be empty.
-func (q *sentQueue) release() { *q = sentQueue{} }
+func (q *sentQueue) release() { *q = sentQueue{next: q.next} }

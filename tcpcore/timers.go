@@ -4,9 +4,10 @@ package tcpcore
 type timerID uint8
 
 const (
-	tRetransmit timerID = iota // RFC 6298 section 5
-	tReorder                   // RACK's reordering timer (RFC 8985 section 6.2, step 5)
+	// Those of one moment fire in this order: the first two may put the third off.
+	tReorder    timerID = iota // RACK's reordering timer (RFC 8985 section 6.2, step 5)
 	tProbe                     // tail loss probe (RFC 8985 section 7)
+	tRetransmit                // RFC 6298 section 5
 	tPace                      // the pacer lets more be sent
 	tPersist                   // zero-window probes and the override of sender SWS avoidance
 	tDelayedACK

@@ -7,105 +7,95 @@ import (
 )
 
 // undoState is what is needed to find out that a recovery or a timeout was spurious,
-// and to give back what it took.
+// and to give back what it took: by timestamps (Eifel, RFC 3522), by reports of
+// duplicates (RFC 3708), and after a timeout by what is acknowledged (F-RTO, RFC 5682).
 type undoState struct {
 	possible bool
 	timeout  bool
-	// retransTS is the timestamp of the episode's first retransmission, if hasTS (Eifel
-	// detection, RFC 3522).
-	retransTS uint32
+	over     bool        // the recovery has ended; reports of duplicates still come
+	barred   bool        // another was undone of late
+	until    segment.Seq // over and barred end here
+	backoff  uint8
+
+	sent      bool        // something was sent again
+	first     segment.Seq // end of what was sent again first
+	retransTS uint32      // RetransmitTS of RFC 3522, if hasTS
 	hasTS     bool
-	// owed is how many segments of the episode's retransmissions have not been
-	// reported as duplicates (RFC 3708).
-	owed    int
-	sent    int
-	frto    frtoStep
-	backoff uint8
+	owed      owedRanges
+	frto      frtoStep
 }
-
-// frtoStep is where F-RTO (RFC 5682 section 3.1, with SACK) stands.
-type frtoStep uint8
-
-const (
-	frtoOff   frtoStep = iota
-	frtoFirst          // the first segment was sent again, nothing acknowledged since
-	frtoNew            // new data was sent instead of more retransmissions
-)
 
 // begin remembers the beginning of a fast recovery.
-func (u *undoState) begin(e *Engine, now Time) {
-	*u = undoState{possible: true, backoff: e.rtt.backoff}
+func (u *undoState) begin(e *Engine) {
+	*u = undoState{possible: !u.barred, barred: u.barred, until: u.until, backoff: e.rtt.backoff}
 }
 
-// beginTimeout remembers the state before a timeout. F-RTO is of no use while fast
-// recovery goes on (RFC 5682 section 2.1, step 1).
-func (u *undoState) beginTimeout(e *Engine, now Time) {
-	first := e.rec.phase == open
-	*u = undoState{possible: true, timeout: true, backoff: e.rtt.backoff}
-	if e.sack && first {
-		u.frto = frtoFirst
+// beginTimeout remembers the state before a timeout. F-RTO "SHOULD NOT be applied if the
+// TCP sender is already in loss recovery" (RFC 5682 section 3.1).
+func (u *undoState) beginTimeout(e *Engine) {
+	// The back-off has doubled already.
+	*u = undoState{possible: !u.barred, barred: u.barred, until: u.until, timeout: true, backoff: e.rtt.backoff - 1}
+	if e.sack && e.rec.phase == open {
+		u.frto = frtoWaits
 	}
 }
 
-// retransmitted counts a retransmission of the episode.
-func (u *undoState) retransmitted(e *Engine, now Time) {
-	if !u.possible {
+// again begins F-RTO anew at each timeout of the same segment.
+func (u *undoState) again() {
+	if u.frto != frtoOff {
+		u.frto = frtoWaits
+	}
+}
+
+// ended leaves a window's time for reports of duplicates.
+func (u *undoState) ended(e *Engine) {
+	if u.possible {
+		u.over, u.until, u.frto = true, e.snd.nxt, frtoOff
+	}
+}
+
+// retransmitted takes note of a retransmission of the episode.
+func (u *undoState) retransmitted(e *Engine, now Time, r *record) {
+	if !u.possible || u.over {
 		return
 	}
-	if u.sent == 0 && e.ts.on {
-		u.retransTS, u.hasTS = e.tsClock(now), true
+	if !u.sent {
+		u.sent, u.first = true, r.end()
+		u.retransTS, u.hasTS = e.tsClock(now), e.ts.on
 	}
-	u.sent++
-	u.owed++
+	u.owed.add(r.seq, r.end())
 }
 
-// detectSpurious finds out whether what was retransmitted had arrived.
-func (e *Engine) detectSpurious(now Time, s *segment.Segment, a *acked) {
+// detectSpurious finds out whether what was retransmitted had arrived, and undoes what
+// followed. It reports whether that shows reordering.
+func (e *Engine) detectSpurious(now Time, s *segment.Segment, a *acked) (reordered bool) {
 	u := &e.rec.undo
-	if !u.possible {
-		return
+	if u.barred && u.until.LessEq(e.snd.una) {
+		u.barred = false
 	}
-	switch {
-	case u.hasTS && u.sent > 0 && a.advanced && s.Options.HasTimestamps && s.Options.TSEcr != 0 &&
-		int32(s.Options.TSEcr-u.retransTS) < 0:
-		// RFC 3522 section 3.2: the acknowledgment answers a segment from before.
-		e.undo(now)
-		return
-	case a.advanced:
-		u.hasTS = false // only the first acceptable acknowledgment tells
-	}
-	if a.dsack {
-		u.owed -= max(1, a.dsackBytes/max(e.snd.mss, 1))
-		if u.sent > 0 && u.owed <= 0 && e.sent.bytes[lost] == 0 {
-			e.undo(now) // RFC 3708: all that was sent again was there already
-			return
-		}
-	}
-	e.frto(now, a)
-	if u.possible && !a.dsack && e.rec.phase == open && u.sent == 0 {
+	if u.over && u.until.LessEq(e.snd.una) && !a.dsack {
 		u.possible = false
 	}
-}
-
-// frto is RFC 5682: after a timeout the first acknowledgment lets new data go instead of
-// more retransmissions, and the second tells whether the old was lost.
-func (e *Engine) frto(now Time, a *acked) {
-	u := &e.rec.undo
-	if u.frto == frtoOff || !a.advanced && a.sacked == 0 && !a.dup {
-		return
+	if !u.possible {
+		return false
 	}
-	if a.original {
-		// Something that was sent before the timeout, and not again, was acknowledged
-		// (step 3b).
-		e.undo(now)
-		return
+	spurious := false
+	if u.sent && u.hasTS && a.advanced && u.first.LessEq(e.snd.una) {
+		// RFC 3522 section 3.2: "the first acceptable ACK" echoes an earlier timestamp than
+		// the retransmission's if it was the original that arrived.
+		spurious = s.Options.HasTimestamps && s.Options.TSEcr != 0 && int32(s.Options.TSEcr-u.retransTS) < 0
+		u.hasTS = false
 	}
-	switch {
-	case u.frto == frtoFirst && a.advanced && e.snd.una.Less(e.rec.point) && e.hasNew(e.sndEnd()):
-		u.frto = frtoNew // step 2b
-	default:
-		u.frto = frtoOff
+	if a.dsack && u.owed.report(a.duplicate) {
+		spurious = true // RFC 3708: all that was sent again was there already
 	}
+	spurious = e.frto(a) || spurious
+	if !spurious {
+		return false
+	}
+	reordered = !u.timeout
+	e.undo(now)
+	return reordered
 }
 
 // undo gives back what the recovery or the timeout took (RFC 4015): the window, the
@@ -116,15 +106,69 @@ func (e *Engine) undo(now Time) {
 		e.count.SpuriousTimeouts++
 	} else {
 		e.count.SpuriousRecoveries++
+		e.rack.reordered = true // the original came later than what was sent after it
 	}
-	e.rtt.backoff = u.backoff
-	*u = undoState{}
-	for i := range e.sent.len() {
-		if r := e.sent.at(i); r.state == lost && r.times == 1 {
-			e.sent.mark(i, inFlight)
-			e.rack.queue.push(xmit{r.seq, r.sentAt})
-		}
+	e.rtt.backoff = min(e.rtt.backoff, u.backoff)
+	// One undo in a window, so that no peer can have everything given up and taken back
+	// with each acknowledgment.
+	*u = undoState{barred: true, until: e.snd.nxt}
+	e.sent.restore()
+	if e.sack {
+		e.requeue()
 	}
 	e.rec.phase, e.rec.credit, e.rec.first = open, 0, false
+	e.rec.answer.valid = false
+	e.restartRetransmit(now)
 	e.ctl.OnSpurious(time.Duration(now))
+}
+
+// owedRanges is what an episode sent again, as far as it has not been reported as a
+// duplicate. An episode that sends more ranges than there is room for, or anything
+// twice, does not learn from duplicates whether it was spurious.
+type owedRanges struct {
+	r    [8]owedRange
+	n    int
+	lost bool // of the account
+}
+
+type owedRange struct {
+	left, right segment.Seq
+	told        segment.Seq // all before it was reported
+}
+
+// add enters a retransmission.
+func (o *owedRanges) add(left, right segment.Seq) {
+	for i := range o.n {
+		r := &o.r[i]
+		switch {
+		case left.Less(r.right) && r.left.Less(right):
+			o.lost = true
+			return
+		case r.right == left:
+			r.right = right
+			return
+		}
+	}
+	if o.n == len(o.r) {
+		o.lost = true
+		return
+	}
+	o.r[o.n] = owedRange{left, right, left}
+	o.n++
+}
+
+// report takes off what a D-SACK block tells, and reports whether that was the last of it.
+func (o *owedRanges) report(b segment.SACKBlock) bool {
+	if o.lost || o.n == 0 {
+		return false
+	}
+	all, news := true, false
+	for i := range o.n {
+		r := &o.r[i]
+		if b.Left.LessEq(r.told) && r.told.Less(b.Right) && b.Right.LessEq(r.right) {
+			r.told, news = b.Right, true
+		}
+		all = all && r.told == r.right
+	}
+	return all && news
 }

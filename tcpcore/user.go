@@ -65,6 +65,7 @@ func (e *Engine) Write(now Time, p []byte) (int, error) {
 		p = p[:room]
 		e.snd.refused = true
 	}
+	e.checkAppLimited()
 	e.snd.buf.append(p)
 	e.touchUserTimeout(now)
 	return len(p), nil
