@@ -181,7 +181,7 @@ func (b *BBR) OnMSS(mss int) {
 }
 
 // Window is C.cwnd.
-func (b *BBR) Window() int { return int(b.ctl.cwnd) }
+func (b *BBR) Window() int { return int(min(b.ctl.cwnd, int64(Infinite))) }
 
 // Threshold is Infinite: BBR has none.
 func (*BBR) Threshold() int { return Infinite }

@@ -59,9 +59,9 @@ type BBROptions struct {
 	// Default: 200 ms.
 	ProbeRTTDuration time.Duration
 
-	// Literal keeps to the draft's letter in the one matter in which this implementation does
-	// not, for comparison: the rate that ProbeBW_DOWN, Drain and ProbeRTT hold back is then
-	// taken for the path's when a loss is answered. Default: it is not.
+	// Literal keeps to the draft's letter where this implementation does not, for comparison:
+	// the rate that ProbeBW_DOWN, Drain and ProbeRTT themselves hold back is then taken for the
+	// path's when a loss is answered. Default: it is not, if the losses are few.
 	Literal bool
 
 	// Seed is mixed with the connection's to draw the jitter from. Default: the

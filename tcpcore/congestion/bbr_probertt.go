@@ -74,8 +74,11 @@ func (b *BBR) checkProbeRTTDone() {
 func (b *BBR) exitProbeRTT() {
 	b.resetShortTermModel()
 	if b.full.reached {
+		b.hold(one)
+		held := b.held
 		b.startProbeBWDown()
 		b.startProbeBWCruise() // in flight is below the BDP already
+		b.held = held          // nothing was sent in DOWN
 	} else {
 		b.enterStartup()
 	}

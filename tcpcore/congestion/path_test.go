@@ -20,7 +20,6 @@ type path struct {
 	queue     int   // bytes that may wait
 	loss      float64
 	mark      int           // bytes waiting from which on ECN marks are set; 0 for none
-	extra     time.Duration // further delay, for what is sent now
 	aggregate time.Duration // acknowledgments come together at multiples of this
 	token     *tokenBucket
 
@@ -109,5 +108,5 @@ func (p *path) send(size int) (through time.Duration, marked, ok bool) {
 	}
 	p.carried++
 	p.freeAt = max(p.freeAt, p.now) + time.Duration(mulDiv(int64(size), int64(time.Second), p.rate))
-	return p.freeAt + p.extra, p.mark > 0 && w >= p.mark, true
+	return p.freeAt, p.mark > 0 && w >= p.mark, true
 }
