@@ -186,6 +186,27 @@ func TestBBRInflightAtLoss(t *testing.T) {
 	}
 }
 
+// TestBBRTooHigh checks when losses are too many: above the threshold, or any where only one a
+// round trip is seen.
+func TestBBRTooHigh(t *testing.T) {
+	for _, c := range []struct {
+		lost   int64
+		tx     int
+		noSACK bool
+		want   bool
+	}{
+		{0, 0, false, false}, {0, 100_000, true, false}, {1000, 100_000, true, true},
+		{1000, 100_000, false, false}, {2000, 100_000, false, false}, {2001, 100_000, false, true}, {1000, 10_000, false, true},
+	} {
+		b := NewBBR().(*BBR)
+		b.Start(Start{MSS: 1000, Window: 10_000, NoSACK: c.noSACK})
+		b.rs = RateSample{Lost: c.lost, TxInFlight: c.tx}
+		if got := b.isInflightTooHigh(); got != c.want {
+			t.Errorf("%d of %d lost, no SACK %v: too high is %v", c.lost, c.tx, c.noSACK, got)
+		}
+	}
+}
+
 // TestBBRMarks checks the answer to ECN marks while cruising and while probing.
 func TestBBRMarks(t *testing.T) {
 	r := newBBRRun(t, 20e6, 50*time.Millisecond, 100*time.Millisecond, BBROptions{ProbeRTTInterval: time.Hour})
@@ -205,10 +226,17 @@ func TestBBRMarks(t *testing.T) {
 	if r.b.state != probeBWDown || r.b.bounds.longterm == infinite || !r.b.probe.prevTooHigh {
 		t.Errorf("%v, inflight_longterm %d, prev_probe_too_high %v", r.b.state, r.b.bounds.longterm, r.b.probe.prevTooHigh)
 	}
-	r.b.conn.recovering = false
 	r.b.OnSpurious(r.p.now)
-	if r.b.state == probeBWRefill && r.b.bounds.longterm == infinite {
+	if r.b.state != probeBWDown || r.b.bounds.longterm == infinite {
 		t.Error("a mark was taken for spurious")
+	}
+
+	// Before there is a sample, what is in flight now stands in.
+	r.to(probeBWUp, 10*time.Second)
+	r.b.rs, r.b.bounds.longterm = RateSample{}, infinite
+	r.b.OnLoss(Loss{Now: r.p.now, Cause: ECN, Pipe: 900_000})
+	if r.b.bounds.longterm != 900_000 {
+		t.Errorf("inflight_longterm %d", r.b.bounds.longterm)
 	}
 }
 

@@ -79,6 +79,24 @@ func TestBBRStart(t *testing.T) {
 	}
 }
 
+// TestBBRMSS checks what follows the segment size: the smallest window does, and one segment
+// always fits.
+func TestBBRMSS(t *testing.T) {
+	b := NewBBR().(*BBR)
+	b.Start(Start{MSS: 1000, Window: 10_000})
+	if got := b.bdp(); got != 10_000 {
+		t.Errorf("the BDP of an unknown path is %d, want the initial window", got)
+	}
+	b.OnMSS(20_000)
+	if b.Window() != 20_000 || b.minPipeCwnd() != 80_000 {
+		t.Errorf("window %d, at least %d", b.Window(), b.minPipeCwnd())
+	}
+	b.OnMSS(500)
+	if b.Window() != 20_000 || b.minPipeCwnd() != 2000 {
+		t.Errorf("window %d, at least %d", b.Window(), b.minPipeCwnd())
+	}
+}
+
 // TestBBROptions checks that each option arrives where it belongs, and that zeros are the
 // draft's constants.
 func TestBBROptions(t *testing.T) {

@@ -77,7 +77,7 @@ func TestCubicRenoFriendly(t *testing.T) {
 // TestCubicTarget checks the bounds of the target (section 4.2): never below the window,
 // never above one and a half of it, so that growth is slower than slow start's.
 func TestCubicTarget(t *testing.T) {
-	f, c := cubicAt(t, 10, 2*time.Second, CubicOptions{})
+	f, _ := cubicAt(t, 10, 2*time.Second, CubicOptions{})
 	for range 12 {
 		w := f.c.Window()
 		f.round()
@@ -86,7 +86,7 @@ func TestCubicTarget(t *testing.T) {
 		}
 	}
 	// A window above the curve stays.
-	f, c = cubicAt(t, 1000, 100*time.Millisecond, CubicOptions{})
+	f, c := cubicAt(t, 1000, 100*time.Millisecond, CubicOptions{})
 	f.ack(1)
 	c.Cwnd = 900 * feedMSS
 	f.ack(1)
@@ -271,6 +271,10 @@ func TestCubicECN(t *testing.T) {
 		t.Errorf("below a segment: %d bytes/s, want %d", got, want)
 	}
 	f.wantThreshold("two at least", 2)
+	f.c.OnLoss(Loss{Cause: FastRetransmit, InFlight: 10 * feedMSS})
+	f.want("a loss", 2)
+	f.c.OnLoss(Loss{Cause: ECN, InFlight: 10 * feedMSS})
+	f.want("a mark in the window that lost something", 2)
 
 	f = newFeed(t, NewCubicWith(CubicOptions{ABE: true})(), 100, 100*time.Millisecond)
 	f.lose(ECN)
