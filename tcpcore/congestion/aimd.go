@@ -30,8 +30,7 @@ func (w *aimd) onAck(a *Ack) {
 func (w *aimd) slowStart() bool { return w.Cwnd < w.Ssthresh }
 
 // OnSend restarts after idle time (RFC 5681 section 4.1): the ACK clock has stopped, and
-// the window would leave in one burst. The threshold keeps a memory of it (RFC 7661 section
-// 4.3), so that slow start regains most of it.
+// the window would leave in one burst. The threshold keeps a memory of it (RFC 7661), so that slow start regains most of it.
 func (w *aimd) OnSend(s Send) {
 	if s.Idle && w.Cwnd > w.initial {
 		w.Ssthresh = max(w.Ssthresh, w.Cwnd-w.Cwnd/4)

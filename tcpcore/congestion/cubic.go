@@ -151,7 +151,7 @@ func (c *Cubic) OnLoss(l Loss) {
 
 	avoiding := !c.slowStart()
 	// The window itself stands in for flight_size, as section 4.6 allows where it does not
-	// grow unused; but no more of it than was in use of late (RFC 7661 section 4.4).
+	// grow unused; but no more of it than was in use of late (RFC 7661).
 	used := c.base(l, max(l.InFlight, c.used.most()))
 	c.prior = c.Cwnd
 	if c.Cwnd < c.wMax && !c.opt.NoFastConvergence {

@@ -9,7 +9,9 @@ type Reno struct {
 	aimd
 	opt    RenoOptions
 	credit int // acknowledged bytes not yet turned into window (RFC 5681 section 3.1)
-	undo   struct {
+	// afterTimeout: slow start is going on because of a timeout.
+	afterTimeout bool
+	undo         struct {
 		valid           bool
 		cwnd, threshold int
 	}
@@ -51,10 +53,10 @@ func (r *Reno) OnAck(a *Ack) {
 	}
 	acked := a.Acked
 	if r.slowStart() {
-		// RFC 3465 section 2.3: L is two segments, and one while what was lost at a timeout
-		// is repaired, since an ACK then also covers what arrived long ago.
+		// RFC 3465 section 2.3: "MUST NOT use L > 2*SMSS bytes", and one segment in a slow
+		// start that follows a timeout, where an ACK also covers what arrived long ago.
 		limit := r.opt.ByteLimit * r.MSS
-		if a.AfterRTO {
+		if r.afterTimeout {
 			limit = r.MSS
 		}
 		acked = min(acked, limit)
@@ -62,6 +64,7 @@ func (r *Reno) OnAck(a *Ack) {
 		r.Cwnd += grow
 		acked -= grow
 	}
+	r.afterTimeout = r.afterTimeout && r.slowStart()
 	// RFC 5681 section 3.1, (3): one segment per window of acknowledged bytes.
 	r.credit += acked
 	if r.credit >= r.Cwnd {
@@ -86,11 +89,12 @@ func (r *Reno) OnLoss(l Loss) {
 	}
 	r.reduce(l, target)
 	r.credit = 0
+	r.afterTimeout = l.Cause == Timeout
 }
 
 // OnSpurious gives back what the last loss took (RFC 4015).
 func (r *Reno) OnSpurious(time.Duration) {
-	r.recovering = false
+	r.recovering, r.afterTimeout = false, false
 	if r.undo.valid {
 		r.Cwnd, r.Ssthresh = max(r.Cwnd, r.undo.cwnd), max(r.Ssthresh, r.undo.threshold)
 		r.undo.valid = false

@@ -14,7 +14,7 @@ func (r *rounds) began(a *Ack) bool {
 }
 
 // usage watches how much of the window is used. A window that is not used says nothing
-// of the path and must not grow (RFC 5681 section 4.1, RFC 7661).
+// of the path and must not grow (RFC 7661).
 type usage struct {
 	round      rounds
 	peak, last int // most in flight in this round trip and in the one before
@@ -39,7 +39,7 @@ func (u *usage) most() int { return max(u.peak, u.last) }
 
 // mayGrow reports whether the window was used. In slow start half of it is enough:
 // pacing spreads what doubling allows, and a pipeACK of half the window validates it
-// (RFC 7661 section 4.1).
+// (RFC 7661 section 4.3).
 func (u *usage) mayGrow(window int, slowStart bool) bool {
 	return u.limited || slowStart && window < 2*u.most()
 }
