@@ -126,6 +126,16 @@ func (s *sim) makeHost(h *simHost, mms int) {
 		c.DelayedACK = s.pick(-1, time.Millisecond, 10*time.Millisecond, 200*time.Millisecond, 500*time.Millisecond)
 	}
 	c.NoDelay = s.chance(0.5)
+	c.Cork = s.chance(0.1)
+	if s.chance(0.1) {
+		c.NotSentLowWater = s.between(1, 30_000)
+	}
+	if s.chance(0.1) {
+		c.WindowClamp = s.between(1, 100_000)
+		if s.chance(0.3) {
+			c.WindowClamp = s.between(1, 2000)
+		}
+	}
 	c.NoSACK, c.NoTimestamps, c.NoWindowScale = s.chance(0.25), s.chance(0.25), s.chance(0.25)
 	if s.chance(0.2) {
 		c.KeepAlive = true
