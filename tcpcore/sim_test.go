@@ -553,6 +553,9 @@ const (
 	actNagle                   // the user changes TCP_NODELAY
 	actBuffers                 // the user asks for larger buffers
 	actKeepAlive               // the user changes keep-alive
+	actCork                    // the user holds back what is not a full segment, or lets it go
+	actClamp                   // the user bounds the window, or what is not yet sent
+	actDelay                   // the user changes the delayed acknowledgment
 	simActs
 )
 
@@ -587,6 +590,13 @@ func (h *simHost) act(a simAct) {
 		h.e.SetBuffers(h.cfg.SendBuffer, h.cfg.ReceiveBuffer)
 	case actKeepAlive:
 		h.e.SetKeepAlive(h.now(), s.chance(0.5), 5*time.Second, time.Second, 60)
+	case actCork:
+		h.e.SetCork(s.chance(0.5))
+	case actClamp:
+		h.e.SetWindowClamp(s.between(0, 50_000))
+		h.e.SetNotSentLowWater(s.between(0, 50_000))
+	case actDelay:
+		h.e.SetDelayedACK(s.pick(-1, 0, time.Millisecond, 300*time.Millisecond))
 	}
 }
 
