@@ -209,6 +209,7 @@ func (s *sim) makeApps() {
 		if s.chance(0.1) {
 			a.total = s.between(0, 200*small)
 		}
+		a.total = min(a.total, 1<<20) // the path may take little later
 		a.chunk = s.between(1, 4*seg)
 		if s.chance(0.3) {
 			a.chunk = s.between(1, 64<<10)
