@@ -202,8 +202,10 @@ func (s *sim) makeApps() {
 			seg = min(seg, h.cfg.MSS)
 		}
 		small := min(seg, h.buffer(), s.hosts[1-i].buffer())
-		if b := h.cfg.SendBuffer; b > 0 {
-			small = min(small, b)
+		for _, bound := range []int{h.cfg.SendBuffer, h.cfg.NotSentLowWater, s.hosts[1-i].cfg.WindowClamp} {
+			if bound > 0 {
+				small = min(small, bound)
+			}
 		}
 		a.total = s.between(0, 60*small)
 		if s.chance(0.1) {
