@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
 )
 
 var (
@@ -211,6 +210,10 @@ func (s *sim) finish() {
 			s.fail("%c ends in %v", h.name, st)
 		}
 		lost := p.app.delivered < h.app.accepted
+		// Twice what was written is common with losses and early timers, four times is a storm.
+		if in := h.info(); s.strict && in.BytesSent > uint64(4*h.app.accepted)+65536 {
+			s.fail("%c sent %d bytes to deliver %d", h.name, in.BytesSent, h.app.accepted)
+		}
 		switch err := h.e.Err(); {
 		case s.strict && lost:
 			s.fail("%c accepted %d bytes, %d were delivered", h.name, h.app.accepted, p.app.delivered)
