@@ -106,7 +106,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "out-of-order ranges have no bound", file: "reassembly.go",
-		old: "len(q.ranges) >= maxHoles", new: "len(q.ranges) < 0",
+		old: "len(q.ranges) >= limit", new: "len(q.ranges) < 0",
 		caughtBy: "TestManyHoles",
 	},
 	{
