@@ -30,6 +30,7 @@ type shard struct {
 	users     int
 	exclusive bool // an Endpoint has it, and nobody else may listen
 	flows     map[key]*flow
+	hosts     map[host]int // flows by host, where peers can come from several ports
 	ports     map[uint16]*port
 	waits     timeWaits
 	quiet     tcpcore.Time // until when a peer may have to be told again of a reset
@@ -51,6 +52,14 @@ type key struct {
 	localPort, remotePort uint16 // of the TCP header
 }
 
+// host is a key without the port of the carrier, which a NAT may change.
+type host struct {
+	peer                  netip.Addr
+	localPort, remotePort uint16
+}
+
+func (k key) host() host { return host{k.peer.Addr(), k.localPort, k.remotePort} }
+
 // port is a listener's inner port.
 type port struct {
 	l      *listener.Listener
@@ -62,7 +71,7 @@ type port struct {
 func newShard(car carrier.Carrier) *shard {
 	s := &shard{
 		car: car, caps: car.Caps(), local: car.LocalAddr(), clock: newClock(), users: 1, keepWaits: true,
-		flows: make(map[key]*flow), ports: make(map[uint16]*port), gone: make(chan struct{}),
+		flows: make(map[key]*flow), hosts: make(map[host]int), ports: make(map[uint16]*port), gone: make(chan struct{}),
 	}
 	s.wild = !s.local.Addr().IsValid() || s.local.Addr().IsUnspecified()
 	s.out.limit.init()
@@ -292,6 +301,9 @@ func (s *shard) newFlow(f *flow, engine *tcpcore.Engine) (*conn.Conn, error) {
 		return nil, errInUse
 	}
 	s.flows[f.key] = f
+	if !s.caps.Connected.IsValid() {
+		s.hosts[f.key.host()]++
+	}
 	return c, nil
 }
 
@@ -301,6 +313,11 @@ func (s *shard) forget(f *flow, how conn.End) {
 	s.mu.Lock()
 	if s.flows[f.key] == f {
 		delete(s.flows, f.key)
+		if h := f.key.host(); s.hosts[h] > 1 {
+			s.hosts[h]--
+		} else {
+			delete(s.hosts, h)
+		}
 		switch {
 		case s.dead:
 		case how.TimeWait:
