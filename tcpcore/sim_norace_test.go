@@ -6,4 +6,4 @@ package tcpcore
 const simSeeds = 10_000
 
 // wrapBytes is how much TestSequenceWraps moves: more than the sequence space.
-const wrapBytes = 5 << 30
+const wrapBytes = 17 << 28

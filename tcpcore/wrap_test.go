@@ -19,8 +19,8 @@ func TestSequenceWraps(t *testing.T) {
 	segments := 0
 	lose := func() bool {
 		segments++
-		// A burst of losses every 3 GiB, and one segment now and then before.
-		return wrote%(3<<30) < 8<<20 && segments%17 == 0
+		// A burst of losses every 2.5 GiB, and one segment now and then before.
+		return wrote%(5<<29) < 8<<20 && segments%17 == 0
 	}
 	p.r = p.r[:65521]
 	for begin := p.now; read < wrapBytes; {
