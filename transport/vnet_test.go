@@ -52,7 +52,7 @@ func twoHosts(t testing.TB, lossPercent float64) (a, b *vnet.Net) {
 func lossy() *transport.Config {
 	return &transport.Config{
 		MSL: 20 * time.Millisecond, InitialRTO: 20 * time.Millisecond, MinRTO: 5 * time.Millisecond,
-		DelayedACK: time.Millisecond, OrphanTimeout: time.Second, Retries2: 10,
+		DelayedACK: time.Millisecond, OrphanTimeout: time.Second, Retries2: 10, MaxRTO: time.Second,
 	}
 }
 
