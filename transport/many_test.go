@@ -18,7 +18,7 @@ func TestManyConnections(t *testing.T) {
 	cfg.SendBuffer, cfg.ReceiveBuffer = 128<<10, 128<<10
 	// The listener has one socket, whose queue holds some MiB. Loopback would take
 	// segments of 64 KiB, of which one per connection is more than that.
-	cfg.MSS = 16 << 10
+	cfg.MSS, cfg.InitialWindow = 8<<10, 2
 	lc := &transport.ListenConfig{Config: cfg}
 	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
