@@ -95,6 +95,7 @@ type rcvState struct {
 	mss     int
 	shift   uint8 // Rcv.Wind.Shift
 	offered uint8 // the shift in our SYN: buffers may change, it may not
+	syn     int   // and the window in our first SYN
 	urgent  bool
 	hasFIN  bool
 	discard bool // CloseRead: arriving data is acknowledged and thrown away

@@ -94,8 +94,14 @@ func (e *Engine) offer() uint16 {
 	return uint16(field)
 }
 
-// synWindow is the window that our SYN offers, which is never scaled.
-func (e *Engine) synWindow() int { return min(e.room(), 0xffff) }
+// synWindow is the window that our SYN offers, which is never scaled. Whatever buffers
+// become during the handshake, it is what the first one offered.
+func (e *Engine) synWindow() int {
+	if e.state == SynSent {
+		return e.rcv.syn
+	}
+	return min(max(0, e.rcv.edge.Sub(e.rcv.nxt)), 0xffff)
+}
 
 // room is the largest window that may be offered now.
 func (e *Engine) room() int {

@@ -39,6 +39,7 @@ func (e *Engine) open(p Params) {
 	e.rtt.init(&e.cfg)
 	e.snd.peerMSS = defaultMSS(p.IPv6)
 	e.rcv.offered = e.offeredShift()
+	e.rcv.syn = min(e.room(), 0xffff)
 	e.setMSS()
 }
 
