@@ -35,17 +35,24 @@ func (c *comparison) run(rest, oneToOne bool) error {
 	if rest && lenient {
 		wf, gf = wf&^FlagPSH, gf&^FlagPSH
 	}
-	for i := range flagLetters {
-		bit := Flags(1) << i
-		if wf&bit != gf&bit {
-			return differ("tcp_"+flagNames[i], flagBit(wf, bit), flagBit(gf, bit))
-		}
-	}
 	if w.Seq != g.Seq {
 		return differ("tcp_seq", hex(w.Seq), hex(g.Seq))
 	}
 	if w.HasAck && w.Flags&FlagACK != 0 && w.Ack != g.Ack {
 		return differ("tcp_ack_seq", hex(w.Ack), hex(g.Ack))
+	}
+	switch {
+	case g.Len == w.Len:
+	case g.Len < w.Len && g.Len > 0 && !oneToOne:
+	case g.Len > w.Len && w.Len > 0 && lenient && !oneToOne:
+	default:
+		return fmt.Errorf("live packet payload: expected %d bytes vs actual %d bytes", w.Len, g.Len)
+	}
+	for i := range flagLetters {
+		bit := Flags(1) << i
+		if wf&bit != gf&bit {
+			return differ("tcp_"+flagNames[i], flagBit(wf, bit), flagBit(gf, bit))
+		}
 	}
 	if w.Win >= 0 && w.Win != g.Win && !lenient {
 		return differ("tcp_window", hex(uint32(w.Win)), hex(uint32(g.Win)))
@@ -55,13 +62,6 @@ func (c *comparison) run(rest, oneToOne bool) error {
 	}
 	if err := c.options(); err != nil && !rest {
 		return err
-	}
-	switch {
-	case g.Len == w.Len:
-	case g.Len < w.Len && g.Len > 0 && !oneToOne:
-	case g.Len > w.Len && w.Len > 0 && lenient && !oneToOne:
-	default:
-		return fmt.Errorf("live packet payload: expected %d bytes vs actual %d bytes", w.Len, g.Len)
 	}
 	return nil
 }

@@ -263,6 +263,9 @@ func (f *flow) checkPayload(a *Packet, data []byte) error {
 		return nil
 	}
 	off := int64(int32(a.Seq + f.seqOff - f.isn - 1))
+	if a.Flags&FlagSYN != 0 {
+		off++
+	}
 	if off < 0 || off+int64(len(data)) > int64(len(f.written)) {
 		return fmt.Errorf("the segment carries octets %d to %d of the stream, of which %d were written",
 			off, off+int64(len(data)), len(f.written))

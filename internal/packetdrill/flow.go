@@ -25,6 +25,9 @@ type flow struct {
 	hasISN  bool
 	peerISN uint32
 	hasPeer bool
+	// nextPeerISN is of the last SYN that was injected: it counts if the stack answers
+	// it with a connection of its own.
+	nextPeerISN uint32
 
 	// Timestamps of the stack: tsOff is added likewise, and tsLive has the exact value
 	// of each that the script has named.
@@ -72,6 +75,13 @@ func patternBytes(seq uint32, n int) []byte {
 // learnISN notes the stack's initial sequence number when it sends a SYN. script is the
 // number that the script has for it.
 func (f *flow) learnISN(liveSeq, script uint32) {
+	if f.hasISN {
+		// Another connection with the same addresses and ports.
+		f.c, f.written, f.known, f.literals = nil, nil, false, false
+		f.peerISN = f.nextPeerISN
+		f.hasTS, f.tsLive = false, nil
+		f.hasAck, f.liveAck, f.debts = false, 0, nil
+	}
 	f.isn, f.hasISN = liveSeq, true
 	f.seqOff = liveSeq - script
 }

@@ -26,14 +26,19 @@ func (r *runner) injectEvent(k *Packet) error {
 	if k.HasAck && k.Flags&FlagACK == 0 {
 		p.Ack = k.Ack // a number in a field that does not count
 	}
+	first := k.Seq // of the data
+	if k.Flags&FlagSYN != 0 {
+		f.nextPeerISN = k.Seq
+		if !f.hasPeer {
+			f.peerISN, f.hasPeer = k.Seq, true
+		}
+		first++
+	}
 	data := k.Payload
 	if data == nil {
-		data = patternBytes(k.Seq, k.Len)
+		data = patternBytes(first, k.Len)
 	} else {
 		f.literals = true
-	}
-	if k.Flags&FlagSYN != 0 {
-		f.peerISN, f.hasPeer = k.Seq, true
 	}
 	b, err := encode(&p, f.remote, f.local, data)
 	if err != nil {

@@ -15,6 +15,17 @@ var (
 	flagShow    = flag.Bool("show", false, "print each packet and call as it happens")
 )
 
+// TestMain runs nothing but the scripts of the command line, if it names some.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if run := flag.Lookup("test.run"); *flagScripts != "" && run.Value.String() == "" {
+		if err := run.Value.Set("^TestScripts$"); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
+}
+
 // asJSON reports whether machines read the report: go test keeps -json for itself, and
 // hands it to the test as a value of -test.v.
 func asJSON() bool {
@@ -44,6 +55,7 @@ func TestScripts(t *testing.T) {
 }
 
 // runAll runs the scripts below path, and prints a line about each unless JSON follows.
+// (The go command shows what a test prints if it fails, or with -v.)
 func runAll(t *testing.T, path string, set Settings) *Report {
 	files, err := Collect(path)
 	if err != nil {
@@ -66,9 +78,7 @@ func runAll(t *testing.T, path string, set Settings) *Report {
 		if asJSON() {
 			continue
 		}
-		if testing.Verbose() || !s.Passed(*flagStrict) {
-			fmt.Println(s.Line(*flagStrict))
-		}
+		fmt.Println(s.Line(*flagStrict))
 		if testing.Verbose() {
 			for _, n := range s.worst().Notes {
 				fmt.Println("    note: " + n)
