@@ -7,6 +7,15 @@ import (
 	"time"
 )
 
+// broken reports whether an error says that the connection is gone.
+func broken(err error) bool {
+	switch errnoName(err) {
+	case "ECONNRESET", "ETIMEDOUT", "EPIPE", "ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "EPROTO", "ENOPROTOOPT":
+		return true
+	}
+	return false
+}
+
 // maxIO bounds one call's buffer.
 const maxIO = 64 << 20
 
@@ -35,6 +44,12 @@ func (r *runner) connected(c *Call, write bool) (*file, *op, error) {
 	}
 	if f.readErr != nil {
 		return fail(f.pendingError())
+	}
+	if !write && f.asked {
+		// A socket tells once why its connection broke; from then on there is nothing
+		// to read. (conn, of whose users several may ask, tells each of them.)
+		o, err := now(outcome{})
+		return nil, o, err
 	}
 	return f, nil, nil
 }
@@ -152,7 +167,7 @@ func (r *runner) readOp(c *Call, bufs []Expr, sizes []int64, flags int64, wantFl
 	o.undo = func() { _ = f.c.SetReadDeadline(time.Time{}) }
 	o.after = func(res *outcome) {
 		if res.err != nil {
-			f.asked = true
+			f.asked = f.asked || broken(res.err)
 			return
 		}
 		got := buf[:max(res.value, 0)]
@@ -298,9 +313,7 @@ func (r *runner) writeOp(c *Call, bufs []Expr, sizes []int64, flags int64) (*op,
 	o.stop = func() { _ = f.c.SetWriteDeadline(past) }
 	o.undo = func() { _ = f.c.SetWriteDeadline(time.Time{}) }
 	o.after = func(res *outcome) {
-		if res.err != nil {
-			f.asked = true
-		}
+		f.asked = f.asked || broken(res.err)
 		if f.flow != nil {
 			f.flow.written = f.flow.written[:before+int(max(res.value, 0))]
 		}
