@@ -24,7 +24,8 @@ type shard struct {
 	local netip.AddrPort
 	wild  bool // the carrier is on a wildcard: flows differ by local address too
 	clock clock
-	entry *entry // in the registry; nil if it is not shared
+	entry *entry    // in the registry; nil if it is not shared
+	once  sync.Once // begins reading
 
 	mu        sync.Mutex
 	users     int
@@ -67,7 +68,7 @@ type port struct {
 	cfg    *settings
 }
 
-// newShard starts reading car, on behalf of one user.
+// newShard makes the shard of car, with one user. It is not read before begin.
 func newShard(car carrier.Carrier) *shard {
 	s := &shard{
 		car: car, caps: car.Caps(), local: car.LocalAddr(), clock: newClock(), users: 1, keepWaits: true,
@@ -75,9 +76,12 @@ func newShard(car carrier.Carrier) *shard {
 	}
 	s.wild = !s.local.Addr().IsValid() || s.local.Addr().IsUnspecified()
 	s.out.limit.init()
-	go s.read()
 	return s
 }
+
+// begin has the carrier read, once what it was opened for is in place: a segment that
+// was there before must not be answered with a reset.
+func (s *shard) begin() { s.once.Do(func() { go s.read() }) }
 
 // use adds a user. It reports false if the shard is closing.
 func (s *shard) use() bool {
@@ -233,6 +237,7 @@ func (s *shard) listen(number uint16, cfg *settings) (*listener.Listener, error)
 	l, intake := listener.New(carrier.Addr(s.local), cfg.backlog, func() { s.unlisten(number, p) })
 	p.l, p.intake = l, intake
 	s.ports[number] = p
+	s.begin()
 	return l, nil
 }
 
@@ -304,6 +309,7 @@ func (s *shard) newFlow(f *flow, engine *tcpcore.Engine) (*conn.Conn, error) {
 	if !s.caps.Connected.IsValid() {
 		s.hosts[f.key.host()]++
 	}
+	s.begin()
 	return c, nil
 }
 
