@@ -28,6 +28,7 @@ type Forwarder struct {
 	free    [][]byte
 	late    Histogram
 	work    time.Duration
+	cpu     time.Duration // of the thread
 	refused uint64
 	trace   []Sample
 	sample  time.Duration // when the next one is due
@@ -38,7 +39,8 @@ const (
 	maxTrace  = 1e5 // samples
 )
 
-// NewForwarder prepares a forwarder between the devices a and b, which it borrows.
+// NewForwarder prepares a forwarder between the devices a and b, which it borrows. What
+// they have from before is thrown away.
 func NewForwarder(a, b *os.File, p Path, seed uint64) (*Forwarder, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
@@ -51,7 +53,7 @@ func NewForwarder(a, b *os.File, p Path, seed uint64) (*Forwarder, error) {
 		}
 	}
 	f.pipe = [2]*Pipe{NewPipe(p, AToB, seed), NewPipe(p, BToA, seed)}
-	return f, nil
+	return f, f.drain()
 }
 
 // Start says when the transfer began or will begin, on the clock of Now.
@@ -62,6 +64,8 @@ func (f *Forwarder) Start(at time.Duration) { f.start.Store(int64(at)) }
 func (f *Forwarder) Run(ctx context.Context) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	used := threadCPU()
+	defer func() { f.cpu = threadCPU() - used }()
 	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
 		return err
@@ -77,9 +81,6 @@ func (f *Forwarder) Run(ctx context.Context) error {
 			<-woken // before wake is closed
 		}
 	}()
-	if err := f.drain(); err != nil {
-		return err
-	}
 	poll := []unix.PollFd{
 		{Fd: int32(f.fd[0]), Events: unix.POLLIN}, {Fd: int32(f.fd[1]), Events: unix.POLLIN}, {Fd: int32(wake), Events: unix.POLLIN},
 	}
@@ -118,7 +119,7 @@ func (f *Forwarder) Run(ctx context.Context) error {
 	return nil
 }
 
-// drain throws away what the devices have from before.
+// drain empties the devices.
 func (f *Forwarder) drain() error {
 	buf := make([]byte, MTU)
 	for _, fd := range f.fd {
@@ -224,9 +225,22 @@ func (f *Forwarder) buffer() []byte {
 
 // Report says what was seen. It may be called when Run has returned.
 func (f *Forwarder) Report() *Report {
+	var resumed []float64
+	for _, d := range f.pipe[0].Resumed() {
+		resumed = append(resumed, d.Seconds())
+	}
 	return &Report{
 		AToB: f.pipe[0].Counts(), BToA: f.pipe[1].Counts(),
 		Queueing: f.pipe[0].Queueing().Summary(), QueueingBack: f.pipe[1].Queueing().Summary(),
-		Late: f.late.Summary(), Work: f.work.Seconds(), Refused: f.refused, Trace: f.trace,
+		Late: f.late.Summary(), Work: f.work.Seconds(), CPU: f.cpu.Seconds(), Resumed: resumed, Refused: f.refused, Trace: f.trace,
 	}
+}
+
+// threadCPU is what this thread has used so far.
+func threadCPU() time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_THREAD, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

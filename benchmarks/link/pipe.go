@@ -40,6 +40,7 @@ type Pipe struct {
 
 	queueing Histogram
 	count    Counts
+	resumed  []time.Duration
 }
 
 // Counts are what became of the packets of one direction. Offered is the sum of
@@ -122,11 +123,20 @@ func (q *Pipe) out(t time.Duration) bool {
 		return false
 	}
 	t -= q.start
-	for len(q.path.Outages) > 0 && t >= q.path.Outages[0].At+q.path.Outages[0].For {
+	for len(q.path.Outages) > 0 {
+		o := q.path.Outages[0]
+		if t < o.At+o.For {
+			return t >= o.At
+		}
+		q.resumed = append(q.resumed, t-o.At-o.For)
 		q.path.Outages = q.path.Outages[1:]
 	}
-	return len(q.path.Outages) > 0 && t >= q.path.Outages[0].At
+	return false
 }
+
+// Resumed is, for each outage that is over, the time from its end until the first
+// packet was sent again.
+func (q *Pipe) Resumed() []time.Duration { return q.resumed }
 
 // Next is when the next packet is due, or Never.
 func (q *Pipe) Next() time.Duration { return min(q.ontime.due(), q.late.due()) }

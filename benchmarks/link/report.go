@@ -13,6 +13,10 @@ type Report struct {
 	// Work is the time that deliveries took: the kernel's receiving of packets, which
 	// happens in the forwarder's system calls.
 	Work float64
+	// CPU is what the forwarding thread has used, Work included.
+	CPU float64
+	// Resumed is how long after each outage A sent again.
+	Resumed []float64 `json:",omitempty"`
 	// Refused counts packets that a TUN device did not take.
 	Refused uint64
 	// Trace samples A to B every TraceEvery.

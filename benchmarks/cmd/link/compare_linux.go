@@ -21,6 +21,7 @@ func compare(ctx context.Context, o options, p *plan, w io.Writer) error {
 	defer l.close()
 	p.explain(w)
 	var all []*result
+	figures, missed := make(measured), 0
 	for begin := 0; begin < len(p.entries); {
 		path := p.entries[begin].path
 		end := begin
@@ -36,6 +37,10 @@ func compare(ctx context.Context, o options, p *plan, w io.Writer) error {
 			return err
 		}
 		table(w, entries, results)
+		for _, e := range entries {
+			figures.add(e, results)
+		}
+		missed += judge(w, entries, figures)
 		if o.svg != "" {
 			if err := writePlots(o.svg, path, entries, results); err != nil {
 				return err
@@ -57,7 +62,13 @@ func compare(ctx context.Context, o options, p *plan, w io.Writer) error {
 			return fmt.Errorf("-json: %w", err)
 		}
 	}
-	return counted(all)
+	if err := counted(all); err != nil {
+		return err
+	}
+	if o.want && missed > 0 {
+		return fmt.Errorf("%d bars were missed", missed)
+	}
+	return nil
 }
 
 // rounds runs the entries of one path.

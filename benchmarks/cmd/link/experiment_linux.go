@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"runtime"
 	"time"
 
 	"example.com/culvert/benchmarks/link"
@@ -137,7 +138,9 @@ func (l *lab) transfer(ctx context.Context, e *entry, buffer int, seed uint64) (
 		return nil, err
 	}
 	r := &result{Path: e.path.Name, Seed: seed, Flows: make([]flow, len(e.flows)), Link: &link.Report{}}
+	busy, before := machineBusy(), link.Now()
 	failure := l.flows(ctx, e, buffer, r)
+	busy, took := machineBusy()-busy, link.Now()-before
 	if err := l.forwarder.ask(job{}, r.Link); err != nil {
 		return nil, errors.Join(failure, err)
 	}
@@ -149,6 +152,11 @@ func (l *lab) transfer(ctx context.Context, e *entry, buffer int, seed uint64) (
 		return nil, err
 	}
 	r.Link.Refused += after - dropped
+	ours := r.Link.CPU
+	for _, f := range r.Flows {
+		ours += f.CPU
+	}
+	r.Others = max(0, (busy.Seconds()-ours)/(took.Seconds()*float64(runtime.NumCPU())))
 	return r, nil
 }
 
@@ -161,7 +169,7 @@ func (l *lab) flows(ctx context.Context, e *entry, buffer int, r *result) error 
 		}
 	}()
 	for _, name := range e.flows {
-		j := job{Stack: name, Buffer: buffer, Time: e.time, Addr: netip.AddrPortFrom(l.b.Addr, 0).String()}
+		j := job{Stack: name, Tuning: tuning{buffer, kcpWindow(e.path)}, Time: e.time, Addr: netip.AddrPortFrom(l.b.Addr, 0).String()}
 		p, err := launch(ctx, l.b, roleReceiver)
 		if err != nil {
 			return err

@@ -41,6 +41,7 @@ type options struct {
 	again     int
 	tolerance link.Tolerance
 	json, svg string
+	want      bool
 	list      bool
 	role      string
 }
@@ -92,6 +93,7 @@ func parse(args []string, w io.Writer) (options, error) {
 	f.DurationVar(&o.tolerance.Max, "late-max", 20*time.Millisecond, "or one of them later than this")
 	f.StringVar(&o.json, "json", "", "write all figures to this file")
 	f.StringVar(&o.svg, "svg", "", "write the plots to this directory (default a new temporary one; none with -quick)")
+	f.BoolVar(&o.want, "want", false, "fail if culvert misses one of its bars")
 	f.BoolVar(&quick, "quick", false, "one round of half a second on one path, unless given")
 	f.BoolVar(&o.list, "list", false, "list paths and stacks")
 	f.StringVar(&o.role, "role", "", "be the forwarder, a sender or a receiver (link starts them itself)")

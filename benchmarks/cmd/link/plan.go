@@ -50,9 +50,9 @@ var groups = []struct{ name, about string }{
 // newPlan works out what the options ask for.
 func newPlan(o options) (*plan, error) {
 	p := &plan{}
-	p.stacks, p.missing = stacks(o.buffer)
+	p.stacks, p.missing = stacks(tuning{Buffer: o.buffer})
 	for _, name := range o.only {
-		if _, err := findStack(name, o.buffer); err != nil {
+		if _, err := findStack(name, tuning{}); err != nil {
 			return nil, fmt.Errorf("-only: %w", err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -87,4 +88,27 @@ func cpu() time.Duration {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// machineBusy is how long the machine's CPUs together were not idle.
+func machineBusy() time.Duration {
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0
+	}
+	first, _, _ := strings.Cut(string(b), "\n")
+	return busyTime(first)
+}
+
+// busyTime sums up the first line of /proc/stat, which counts in hundredths of a
+// second: user nice system idle iowait irq softirq steal.
+func busyTime(line string) time.Duration {
+	var sum time.Duration
+	for i, field := range strings.Fields(line) {
+		n, err := strconv.ParseUint(field, 10, 63)
+		if err == nil && i <= 8 && i != 4 && i != 5 {
+			sum += time.Duration(n) * 10 * time.Millisecond
+		}
+	}
+	return sum
 }

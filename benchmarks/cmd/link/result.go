@@ -14,6 +14,8 @@ type result struct {
 	Seed  uint64
 	Flows []flow
 	Link  *link.Report
+	// Others is the share of the machine's CPUs that was busy with other things.
+	Others float64
 	// Void says why it does not count; empty if it does.
 	Void string `json:",omitempty"`
 	// Failed says what went wrong with the transfer itself; it counts as no goodput.

@@ -6,10 +6,12 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/xtaci/kcp-go/v5"
 
 	"example.com/culvert/benchmarks"
+	"example.com/culvert/benchmarks/link"
 	"example.com/culvert/tcpcore/congestion"
 	"example.com/culvert/transport"
 )
@@ -27,9 +29,18 @@ var variants []variant
 // kernelControls are the kernel's congestion controls that are compared.
 var kernelControls = []string{"cubic", "bbr", "reno"}
 
+// tuning is what users of a stack would set themselves. The zero value leaves all as
+// it is.
+type tuning struct {
+	// Buffer is the size of culvert's send and receive buffers in bytes.
+	Buffer int
+	// Window is kcp-go's, in segments.
+	Window int
+}
+
 // stacks lists all that can be run: first the kernel's, as far as it has them.
 // missing are the kernel's congestion controls that it has not.
-func stacks(buffer int) (all []benchmarks.Stack, missing []string) {
+func stacks(t tuning) (all []benchmarks.Stack, missing []string) {
 	available := kernelAvailable()
 	for _, name := range kernelControls {
 		if !slices.Contains(available, name) {
@@ -41,19 +52,19 @@ func stacks(buffer int) (all []benchmarks.Stack, missing []string) {
 	if quic, err := benchmarks.Find("quic-go"); err == nil {
 		all = append(all, quic)
 	}
-	all = append(all, kcpStack())
+	all = append(all, kcpStack(t))
 	for _, name := range congestion.Names() {
-		all = append(all, culvertStack("culvert-"+name, "defaults", transport.Config{CongestionControl: name}, buffer))
+		all = append(all, culvertStack("culvert-"+name, "defaults", transport.Config{CongestionControl: name}, t))
 	}
 	for _, v := range variants {
-		all = append(all, culvertStack("culvert-"+v.name, v.about, v.config, buffer))
+		all = append(all, culvertStack("culvert-"+v.name, v.about, v.config, t))
 	}
 	return all, missing
 }
 
 // findStack returns the stack of that name, or an error that lists the known ones.
-func findStack(name string, buffer int) (benchmarks.Stack, error) {
-	all, _ := stacks(buffer)
+func findStack(name string, t tuning) (benchmarks.Stack, error) {
+	all, _ := stacks(t)
 	var names []string
 	for _, s := range all {
 		if s.Name == name {
@@ -81,9 +92,9 @@ func kernelStack(control string) benchmarks.Stack {
 	}
 }
 
-func culvertStack(name, about string, cfg transport.Config, buffer int) benchmarks.Stack {
-	if buffer > 0 {
-		cfg.SendBuffer, cfg.ReceiveBuffer = buffer, buffer
+func culvertStack(name, about string, cfg transport.Config, t tuning) benchmarks.Stack {
+	if t.Buffer > 0 {
+		cfg.SendBuffer, cfg.ReceiveBuffer = t.Buffer, t.Buffer
 	}
 	return benchmarks.Stack{
 		Name: name, About: about,
@@ -98,17 +109,25 @@ func culvertStack(name, about string, cfg transport.Config, buffer int) benchmar
 	}
 }
 
-// kcpWindow is in segments: enough for 1 Gbit/s at 20 ms with its queue.
-const kcpWindow = 8192
+// kcpMTU is the largest that kcp-go can send here, without IP and UDP headers.
+const kcpMTU = link.MTU - 28
+
+// kcpWindow is what a user sets who knows the path, in segments: with no congestion
+// control it is all that keeps kcp-go from flooding the queue.
+func kcpWindow(p link.Path) int {
+	return max(128, int(p.Rate*int64(p.RTT())/int64(time.Second)+int64(p.Queue)/2)/kcpMTU)
+}
 
 // kcpStack is kcp-go as its users set it for throughput on lossy paths: its quickest
 // timers and no congestion control.
-func kcpStack() benchmarks.Stack {
+func kcpStack(t tuning) benchmarks.Stack {
 	tune := func(s *kcp.UDPSession) net.Conn {
 		s.SetStreamMode(true)
 		s.SetNoDelay(1, 10, 2, 1)
-		s.SetWindowSize(kcpWindow, kcpWindow)
-		s.SetMtu(1472)
+		if t.Window > 0 {
+			s.SetWindowSize(t.Window, t.Window)
+		}
+		s.SetMtu(kcpMTU)
 		return s
 	}
 	return benchmarks.Stack{

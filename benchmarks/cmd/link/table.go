@@ -60,6 +60,8 @@ func table(w io.Writer, entries []*entry, results []*result) {
 	if len(together) > 0 {
 		pairs(w, together, results)
 	}
+	others := each(results, func(r *result) float64 { return r.Others * 100 })
+	fmt.Fprintf(w, "CPUs busy with other things: %s %%\n", spread("%.0f", others))
 }
 
 // single prints the table of stacks that had the path for themselves.
@@ -69,7 +71,7 @@ func single(w io.Writer, entries []*entry, results []*result) {
 		goodput[e.name()] = median(each(e.of(results), func(r *result) float64 { return r.Flows[0].Goodput }))
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "stack\tMB/s median (min-max)\tof kernel's\tqueue ms mean\tp95\tRTT ms under load\tsent/delivered\tresent %\tspurious %\tCPU s/GB\tlongest gap s\truns\t")
+	fmt.Fprintln(t, "stack\tMB/s median (min-max)\tof kernel's\tqueue ms mean\tp95\tRTT ms under load\tsent/delivered\tresent %\tspurious %\tCPU s/GB\tlongest gap s\tresumed s\truns\t")
 	for _, e := range entries {
 		own := e.of(results)
 		col := func(format string, f func(*result) float64) string {
@@ -91,7 +93,11 @@ func single(w io.Writer, entries []*entry, results []*result) {
 		if g := goodput[kernelLike(e.name(), goodput)]; g > 0 && len(own) > 0 {
 			ratio = fmt.Sprintf("%.2f", goodput[e.name()]/g)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t\n", e.name(),
+		resumed := "-"
+		if len(e.path.Outages) > 0 {
+			resumed = col("%.2f", (*result).resumed)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t\n", e.name(),
 			spread("%.2f", each(own, func(r *result) float64 { return r.Flows[0].Goodput / 1e6 })),
 			ratio,
 			col("%.1f", func(r *result) float64 { return r.Link.Queueing.Mean * 1e3 }),
@@ -106,9 +112,19 @@ func single(w io.Writer, entries []*entry, results []*result) {
 				return (r.Flows[0].CPU + r.Link.Work) / (float64(max(1, r.Flows[0].Bytes)) / 1e9)
 			}),
 			col("%.2f", func(r *result) float64 { return r.Flows[0].Longest }),
-			len(own))
+			resumed, len(own))
 	}
 	t.Flush()
+}
+
+// resumed is the longest time between the end of an outage and what was sent after it;
+// to the end of the transfer, if nothing was.
+func (r *result) resumed() float64 {
+	longest := r.Flows[0].Seconds
+	if len(r.Link.Resumed) > 0 {
+		longest = slices.Max(r.Link.Resumed)
+	}
+	return longest
 }
 
 // kernelLike names the kernel's stack to compare with: that of the same congestion
@@ -144,11 +160,7 @@ func pairs(w io.Writer, entries []*entry, results []*result) {
 			return each(own, func(r *result) float64 { return r.Flows[i].Goodput / 1e6 })
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t\n", e.name(), spread("%.2f", flow(0)), spread("%.2f", flow(1)),
-			spread("%.3f", each(own, func(r *result) float64 { return jain([]float64{r.Flows[0].Goodput, r.Flows[1].Goodput}) })),
-			spread("%.2f", each(own, func(r *result) float64 {
-				sum := r.Flows[0].Goodput + r.Flows[1].Goodput
-				return 2 * r.Flows[0].Goodput / max(1, sum)
-			})),
+			spread("%.3f", each(own, (*result).jain)), spread("%.2f", each(own, (*result).ofEqualShare)),
 			spread("%.1f", each(own, func(r *result) float64 { return r.Link.Queueing.Mean * 1e3 })),
 			len(own))
 	}

@@ -22,10 +22,10 @@ const (
 	roleReceiver  = "receiver"
 )
 
-// A job is what the parent tells a sender or receiver, or with Start when to begin.
+// A job is what the parent tells another process: first what to do, then when to begin.
 type job struct {
-	Stack  string        `json:",omitempty"`
-	Buffer int           `json:",omitempty"`
+	Stack  string `json:",omitempty"`
+	Tuning tuning
 	Addr   string        `json:",omitempty"`
 	Time   time.Duration `json:",omitempty"`
 	Start  time.Duration `json:",omitempty"` // on the clock of link.Now
@@ -58,13 +58,18 @@ func play(ctx context.Context, role string, r io.Reader, w io.Writer) error {
 	return fmt.Errorf("-role: %q is not one of %s, %s, %s", role, roleForwarder, roleSender, roleReceiver)
 }
 
+var errNoPath = errors.New("forwarder: the job has no path")
+
 // forward forwards one run after another. For each it is told the path, then the
 // start, then an empty job: the end, which it answers with its report.
 func forward(ctx context.Context, j job, in *json.Decoder, out *json.Encoder) error {
+	if j.Path == nil {
+		return errNoPath // before it takes the descriptors for its own
+	}
 	a, b := os.NewFile(3, "TUN A"), os.NewFile(4, "TUN B")
 	for {
 		if j.Path == nil {
-			return errors.New("forwarder: the job has no path")
+			return errNoPath
 		}
 		f, err := link.NewForwarder(a, b, *j.Path, j.Seed)
 		if err != nil {
@@ -112,7 +117,7 @@ var block = func() []byte {
 const pollEvery = 20 * time.Millisecond
 
 func send(ctx context.Context, j job, in *json.Decoder, out *json.Encoder) error {
-	s, err := findStack(j.Stack, j.Buffer)
+	s, err := findStack(j.Stack, j.Tuning)
 	if err != nil {
 		return err
 	}
@@ -179,7 +184,7 @@ func abort(c net.Conn) {
 }
 
 func receive(j job, in *json.Decoder, out *json.Encoder) error {
-	s, err := findStack(j.Stack, j.Buffer)
+	s, err := findStack(j.Stack, j.Tuning)
 	if err != nil {
 		return err
 	}
@@ -208,9 +213,8 @@ func receive(j job, in *json.Decoder, out *json.Encoder) error {
 	l.Close()
 	select {
 	case c := <-accepted:
-		c.SetReadDeadline(time.Unix(1, 0))
+		abort(c) // which ends Read; a deadline from elsewhere is a data race in kcp-go
 		<-finished
-		abort(c)
 	case <-finished:
 	}
 	return out.Encode(r)
