@@ -138,6 +138,9 @@ func TestBars(t *testing.T) {
 			t.Errorf("%q is not in\n%s", want, b.String())
 		}
 	}
+	if n := strings.Count(b.String(), "culvert-bbr-deaf goodput"); n != 1 {
+		t.Errorf("the goodput of one stack is judged %d times:\n%s", n, b.String())
+	}
 	path.Name = fair
 	two := []*entry{{path: path, flows: []string{"culvert-bbr", "culvert-bbr"}}, {path: path, flows: []string{"culvert-bbr", "kernel-bbr"}}}
 	m.add(two[0], []*result{made(two[0], 1, 9)})
