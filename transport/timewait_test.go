@@ -2,6 +2,7 @@ package transport
 
 import (
 	"net/netip"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -183,6 +184,50 @@ func TestLingeringIsBounded(t *testing.T) {
 		}
 		for _, s := range shards {
 			s.hurry()
+		}
+	})
+}
+
+// A peer that missed a reset gets it again when it sends, though the socket had nothing
+// else to do; then the socket closes.
+func TestResetIsRepeated(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		n := newMemNet()
+		carA := n.open("192.0.2.1:1111")
+		eb := mustEndpoint(t, n.open("192.0.2.2:2222"), quick())
+		l, err := eb.Listen(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := newShard(carA)
+		c, err := a.dial(background, eb.s.local, 0, 2222, mustSettings(t, quick()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.leave()
+		peer, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer peer.Close()
+		n.mu.Lock()
+		n.drop = func(netip.AddrPort, *carrier.Datagram) bool { return true }
+		n.mu.Unlock()
+		c.SetLinger(0)
+		c.Close()
+		n.mu.Lock()
+		n.drop = nil
+		n.mu.Unlock()
+		if carA.closed() {
+			t.Fatal("the socket was closed with the connection")
+		}
+		peer.Write([]byte("are you there?"))
+		if _, err := peer.Read(make([]byte, 1)); !isOp(err, "read", syscall.ECONNRESET) {
+			t.Errorf("the peer reads %v", err)
+		}
+		<-time.After(41 * time.Millisecond)
+		if !carA.closed() {
+			t.Error("after 2 MSL the socket is still open")
 		}
 	})
 }
