@@ -99,6 +99,21 @@ func (r *refusals) final(now tcpcore.Time) bool {
 	return r.n >= 3 && now.Sub(r.first) >= time.Second
 }
 
+// Outstanding reports whether seq was sent and is not acknowledged (RFC 5927 section
+// 4.1).
+func (d *Driver) Outstanding(seq segment.Seq) bool {
+	d.c.mu.Lock()
+	defer d.c.mu.Unlock()
+	return d.c.engine.Outstanding(seq)
+}
+
+// LastSent returns SND.NXT, behind which the next connection of this identity begins.
+func (d *Driver) LastSent() segment.Seq {
+	d.c.mu.Lock()
+	defer d.c.mu.Unlock()
+	return d.c.engine.LastSent()
+}
+
 // SetMMS tells that the largest segment which the carrier takes has changed, in
 // bytes, header included.
 func (d *Driver) SetMMS(mms int) {

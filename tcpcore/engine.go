@@ -11,6 +11,11 @@ type Params struct {
 	// ISN is F() of RFC 6528: a keyed hash of the connection's identity. The engine
 	// adds M, its clock.
 	ISN uint32
+	// After is a sequence number that the ISS must be behind, if Reuse is set: the last
+	// that this identity used, when a connection is opened out of TIME-WAIT (RFC 9293
+	// MAY-2: "larger than the largest sequence number used in the previous connection").
+	After segment.Seq
+	Reuse bool
 	// TimestampOffset is added to the timestamp clock (RFC 7323 section 5.4); random
 	// per connection identity.
 	TimestampOffset uint32
@@ -98,6 +103,7 @@ type rcvState struct {
 	mss     int
 	shift   uint8 // Rcv.Wind.Shift
 	offered uint8 // the shift in our SYN: buffers may change, it may not
+	syn     int   // and the window in our first SYN
 	urgent  bool
 	hasFIN  bool
 	discard bool // CloseRead: arriving data is acknowledged and thrown away

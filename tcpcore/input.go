@@ -119,7 +119,7 @@ func (e *Engine) takeSYN(now Time, s *segment.Segment) {
 	e.rcv.irs = s.Seq
 	e.rcv.nxt = s.Seq.Add(1)
 	e.rcv.lastAck = e.rcv.nxt
-	e.rcv.edge = e.rcv.nxt.Add(e.synWindow())
+	e.rcv.edge = e.rcv.nxt.Add(e.rcv.syn)
 	e.snd.wnd = int(s.Window) // "never scaled" in a SYN (RFC 7323 section 2.2)
 	e.snd.maxWnd = max(e.snd.maxWnd, e.snd.wnd)
 	if o.MSS != 0 {

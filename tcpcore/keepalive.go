@@ -63,11 +63,11 @@ func (e *Engine) userTimeout(now Time) {
 func (e *Engine) armOrphan(now Time) { e.timer.set(tOrphan, now.Add(e.cfg.OrphanTimeout)) }
 
 // orphanTimeout ends a connection without a user that waits for a FIN that does not
-// come, or at a window that does not open (resource policy of RFC 6429). Elsewhere
-// R2 decides.
+// come, for the acknowledgment of nothing but its own, or at a window that does not
+// open (resource policy of RFC 6429). While data is on its way R2 decides.
 func (e *Engine) orphanTimeout(now Time) {
 	switch {
-	case e.state == FinWait2:
+	case e.state == FinWait2, e.snd.synAcked && e.snd.buf.len() == 0:
 		e.closeWith(now, nil)
 	case e.snd.wnd == 0 && e.unfinished():
 		e.Abort(now)

@@ -164,6 +164,16 @@ func TestOrphan(t *testing.T) {
 		}
 	}
 	s.wantState(Closed)
+	s = newScript(t, "nor for the acknowledgment of its own FIN alone", Config{OrphanTimeout: 20 * time.Second}, Params{})
+	s.active()
+	s.recv(FIN|ACK, 1, 1)
+	s.want(ACK, 1, 2)
+	s.close()
+	s.wantState(LastAck)
+	s.jump(20 * time.Second)
+	s.wantState(Closed)
+	s.wantErr(nil)
+
 	s = newScript(t, "but a half-closed connection with a user waits", Config{OrphanTimeout: 20 * time.Second}, Params{})
 	s.active()
 	s.closeWrite()

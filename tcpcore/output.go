@@ -101,20 +101,28 @@ func (e *Engine) offer() uint16 {
 	return uint16(field)
 }
 
-// synWindow is the window that our SYN offers, which is never scaled.
-func (e *Engine) synWindow() int { return min(e.room(), 0xffff) }
+// synWindow is the window that our SYN offers, which is never scaled. Whatever buffers
+// become during the handshake, it is what the first one offered.
+func (e *Engine) synWindow() int {
+	if e.state == SynSent {
+		return e.rcv.syn
+	}
+	return min(max(0, e.rcv.edge.Sub(e.rcv.nxt)), 0xffff)
+}
 
 // room is the largest window that may be offered now.
 func (e *Engine) room() int {
-	return max(0, min(e.cfg.ReceiveBuffer-e.rcv.buf.len(), e.maxOffer()))
+	return max(0, min(max(e.cfg.ReceiveBuffer, 1<<e.rcv.shift)-e.rcv.buf.len(), e.maxOffer()))
 }
 
-// maxOffer is RCV.BUFF of section 3.8.6.2.2: the largest window ever offered.
+// maxOffer is RCV.BUFF of section 3.8.6.2.2: the largest window ever offered. It is
+// no less than the window scale can express, or the window would never open.
 func (e *Engine) maxOffer() int {
+	n := e.cfg.ReceiveBuffer
 	if e.cfg.WindowClamp > 0 {
-		return min(e.cfg.ReceiveBuffer, e.cfg.WindowClamp)
+		n = min(n, e.cfg.WindowClamp)
 	}
-	return e.cfg.ReceiveBuffer
+	return max(n, 1<<e.rcv.shift)
 }
 
 // corkMax is how long a cork holds, as in Linux.

@@ -22,8 +22,8 @@ type reassembly struct {
 
 // add notes that [left, right) arrived. It calls fresh for each part that was not
 // held before: those are the bytes to store, so that of bytes that arrive twice the
-// first win. It reports false if the range was refused because there are too many.
-func (q *reassembly) add(left, right segment.Seq, fresh func(left, right segment.Seq)) bool {
+// first win. It reports false if the range was refused because there are limit already.
+func (q *reassembly) add(left, right segment.Seq, limit int, fresh func(left, right segment.Seq)) bool {
 	// First range that ends at or behind left, and first that begins behind right.
 	i := 0
 	for i < len(q.ranges) && q.ranges[i].right.Less(left) {
@@ -33,7 +33,7 @@ func (q *reassembly) add(left, right segment.Seq, fresh func(left, right segment
 	for j < len(q.ranges) && q.ranges[j].left.LessEq(right) {
 		j++
 	}
-	if i == j && len(q.ranges) >= maxHoles {
+	if i == j && len(q.ranges) >= limit {
 		return false
 	}
 	for _, h := range q.ranges[i:j] {

@@ -311,3 +311,18 @@ func TestManyHoles(t *testing.T) {
 	}
 	s.read(8001)
 }
+
+// TestHolesDoNotStarve sends what is missing at the left edge when no more ranges are held.
+//
+// Shows: SHLD-31.
+func TestHolesDoNotStarve(t *testing.T) {
+	s := newScript(t, "what continues the stream is taken, however many holes there are beyond", Config{}, Params{})
+	s.passive(optSACKOK())
+	for i := range 2 * maxHoles {
+		s.recv(ACK, 5000+2*i, 1, 1)
+		s.drain()
+	}
+	s.recv(ACK, 1, 1, 1000)
+	s.want(ACK, 1, 1001, optAnySACK())
+	s.read(1000)
+}

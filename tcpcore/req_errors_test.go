@@ -91,8 +91,8 @@ func TestUserCalls(t *testing.T) {
 		fin, rst                   bool   // sent by CLOSE; by ABORT
 	}
 	for state, w := range map[string]want{
-		// SEND does not turn LISTEN into an active opening: OpenActive does.
-		"LISTEN":       {nil, ErrNotOpen, ErrWouldBlock, nil, "CLOSED", false, false},
+		// SEND turns LISTEN into an active opening, the remote socket being specified.
+		"LISTEN":       {nil, ErrWouldBlock, ErrWouldBlock, nil, "CLOSED", false, false},
 		"SYN-SENT":     {ErrExists, ErrWouldBlock, ErrWouldBlock, nil, "CLOSED", false, false},
 		"SYN-RECEIVED": {ErrExists, ErrWouldBlock, ErrWouldBlock, nil, "FIN-WAIT-1", true, true},
 		"ESTABLISHED":  {ErrExists, nil, ErrWouldBlock, nil, "FIN-WAIT-1", true, true},

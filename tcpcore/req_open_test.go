@@ -3,6 +3,8 @@ package tcpcore
 import (
 	"testing"
 	"time"
+
+	"example.com/culvert/tcpcore/segment"
 )
 
 // issOf opens actively at a time and returns the ISS of the SYN.
@@ -168,4 +170,42 @@ func TestOldDuplicateSYN(t *testing.T) {
 	s.want(SYN|ACK, 0, 1)
 	s.recv(ACK, 1, 1)
 	s.wantState(Established)
+}
+
+// TestReopenedISS opens a connection in place of one in TIME-WAIT that went faster than
+// the clock of the ISS.
+//
+// Shows: MAY-2.
+func TestReopenedISS(t *testing.T) {
+	const last = segment.Seq(4_000_000_000)
+	for _, c := range []struct {
+		isn   uint32
+		after bool // the clock alone does it
+	}{{uint32(last) - 1000, false}, {uint32(last) + 1000, true}} {
+		e := New(Config{})
+		if err := e.OpenActive(0, Params{LocalPort: 1, RemotePort: 2, MMS: 1480, ISN: c.isn, Reuse: true, After: last}); err != nil {
+			t.Fatal(err)
+		}
+		var tr Train
+		var s segment.Segment
+		if !e.Output(0, &tr) || segment.Parse(&s, tr.Buf) != nil {
+			t.Fatal("no SYN")
+		}
+		if !s.Seq.Greater(last) || c.after != (s.Seq == segment.Seq(c.isn)) {
+			t.Errorf("F() = %d after %d: ISS is %d", c.isn, last, s.Seq)
+		}
+	}
+}
+
+// TestSendOnListen writes to a passive connection whose peer is known.
+//
+// Shows: MUST-11.
+func TestSendOnListen(t *testing.T) {
+	e := New(Config{})
+	if err := e.OpenPassive(0, Params{LocalPort: 1, RemotePort: 2, MMS: 1480}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := e.Write(0, []byte("x")); n != 0 || err != ErrWouldBlock || e.State() != SynSent {
+		t.Fatalf("Write: %d, %v, then %v", n, err, e.State())
+	}
 }

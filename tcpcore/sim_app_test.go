@@ -184,6 +184,9 @@ func (a *simApp) stepRead() {
 		if cap(a.buf) < a.read {
 			a.buf = make([]byte, a.read)
 		}
+		if s.chance(0.1) && !a.peek() {
+			return
+		}
 		n, err := e.Read(a.h.now(), a.buf[:a.read])
 		s.trace("%c reads %d, %v", a.h.name, n, err)
 		if n > 0 && err != nil || n == 0 && err == nil || n > a.read {
@@ -217,6 +220,17 @@ func (a *simApp) stepRead() {
 			a.nextRead = s.now + s.upTo(a.pause)
 		}
 	}
+}
+
+// peek looks at what the next Read will bring.
+func (a *simApp) peek() bool {
+	p := a.h.peer
+	n, err := a.h.e.Peek(a.h.now(), a.buf[:a.read])
+	ok := err != nil || a.h.s.chaos || a.delivered+n <= p.app.accepted && streamIs(p.index(), a.delivered, a.buf[:n])
+	if !ok {
+		a.h.s.fail("%c: Peek of %d: %d, %v, not what its peer wrote", a.h.name, a.read, n, err)
+	}
+	return ok
 }
 
 func (a *simApp) stepWrite() {

@@ -24,7 +24,8 @@ type simLink struct {
 	mtu           int
 	darkUntil     Time
 
-	freeAt  Time // when the transmitter has sent all that waits
+	drop    func(n int) bool // loses chosen datagrams, counted from 0
+	freeAt  Time             // when the transmitter has sent all that waits
 	losing  bool
 	n, lost int
 }
@@ -49,7 +50,7 @@ func (l *simLink) send(b []byte) {
 			l.from.pathLimit(l.mtu)
 		}
 		return
-	case lose, s.now < l.darkUntil, s.chance(l.corrupt):
+	case l.drop != nil && l.drop(l.n-1), lose, s.now < l.darkUntil, s.chance(l.corrupt):
 		l.lost++
 		s.trace("   link: lost")
 		return

@@ -126,6 +126,16 @@ func (s *sim) makeHost(h *simHost, mms int) {
 		c.DelayedACK = s.pick(-1, time.Millisecond, 10*time.Millisecond, 200*time.Millisecond, 500*time.Millisecond)
 	}
 	c.NoDelay = s.chance(0.5)
+	c.Cork = s.chance(0.1)
+	if s.chance(0.1) {
+		c.NotSentLowWater = s.between(1, 30_000)
+	}
+	if s.chance(0.1) {
+		c.WindowClamp = s.between(1, 100_000)
+		if s.chance(0.3) {
+			c.WindowClamp = s.between(1, 2000)
+		}
+	}
 	c.NoSACK, c.NoTimestamps, c.NoWindowScale = s.chance(0.25), s.chance(0.25), s.chance(0.25)
 	if s.chance(0.2) {
 		c.KeepAlive = true
@@ -192,13 +202,16 @@ func (s *sim) makeApps() {
 			seg = min(seg, h.cfg.MSS)
 		}
 		small := min(seg, h.buffer(), s.hosts[1-i].buffer())
-		if b := h.cfg.SendBuffer; b > 0 {
-			small = min(small, b)
+		for _, bound := range []int{h.cfg.SendBuffer, h.cfg.NotSentLowWater, s.hosts[1-i].cfg.WindowClamp} {
+			if bound > 0 {
+				small = min(small, bound)
+			}
 		}
 		a.total = s.between(0, 60*small)
 		if s.chance(0.1) {
 			a.total = s.between(0, 200*small)
 		}
+		a.total = min(a.total, 1<<20) // the path may take little later
 		a.chunk = s.between(1, 4*seg)
 		if s.chance(0.3) {
 			a.chunk = s.between(1, 64<<10)

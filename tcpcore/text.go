@@ -83,7 +83,11 @@ func (e *Engine) receive(now Time, seq segment.Seq, data []byte) {
 		held += r.q.ranges[len(r.q.ranges)-1].right.Sub(r.nxt)
 	}
 	r.buf.reserve(off+len(data), held)
-	ok := r.q.add(seq, seq.Add(len(data)), func(left, right segment.Seq) {
+	limit := maxHoles
+	if seq == r.nxt {
+		limit++ // what continues the stream leaves no range behind, and must never starve
+	}
+	ok := r.q.add(seq, seq.Add(len(data)), limit, func(left, right segment.Seq) {
 		i := left.Sub(seq)
 		r.buf.place(off+i, data[i:right.Sub(seq)])
 	})

@@ -276,3 +276,21 @@ func TestScaleStays(t *testing.T) {
 	s.recv(ACK, 1, 1)
 	s.check(s.e.Info().ReceiveScale == first.Options.WindowScale, "uses %d, offered %d", s.e.Info().ReceiveScale, first.Options.WindowScale)
 }
+
+// TestSYNWindowStays changes the buffer before the SYN is acknowledged.
+//
+// Shows: SHLD-14.
+func TestSYNWindowStays(t *testing.T) {
+	for _, size := range []int{1000, 60_000} {
+		s := newScript(t, "what the first SYN offered is honoured, whatever the buffer became", Config{ReceiveBuffer: 30_000}, Params{})
+		s.listen()
+		s.recv(SYN, 0, 0, optMSS(1460))
+		s.want(SYN|ACK, 0, 1, optWin(30_000))
+		s.e.SetBuffers(0, size)
+		s.wantAfter(time.Second, SYN|ACK, 0, 1, optWin(30_000))
+		s.recv(ACK, 1, 1)
+		s.recv(ACK, 29_001, 1, 1000)
+		s.want(ACK, 1, 1)
+		s.check(s.e.Info().OutOfOrder == 1000, "the end of the window was not taken")
+	}
+}

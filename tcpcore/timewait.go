@@ -119,6 +119,10 @@ func (e *Engine) Retire() (TimeWaitRecord, bool) {
 // Expires tells when the record may be dropped. It may move later in Input.
 func (r *TimeWaitRecord) Expires() Time { return r.expires }
 
+// Last returns the last sequence number that we used, for Params.After of a connection
+// that takes the record's place.
+func (r *TimeWaitRecord) Last() segment.Seq { return r.sndNxt }
+
 // Input handles a segment that arrives for the record: it appends a reply, if one is
 // due, to b. reopen means that s is a SYN for a new connection (RFC 6191, RFC 9293 MAY-2):
 // drop the record and let the listener, if there is one, have s.

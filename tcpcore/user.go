@@ -39,6 +39,7 @@ func (e *Engine) open(p Params) {
 	e.rtt.init(&e.cfg)
 	e.snd.peerMSS = defaultMSS(p.IPv6)
 	e.rcv.offered = e.offeredShift()
+	e.rcv.syn = min(e.room(), 0xffff)
 	e.setMSS()
 }
 
@@ -46,13 +47,27 @@ func (e *Engine) open(p Params) {
 // clock of 4 microseconds (RFC 9293 section 3.4.1, MUST-8, SHLD-1).
 func (e *Engine) chooseISS(now Time) {
 	e.snd.iss = segment.Seq(e.p.ISN + uint32(now/Time(4*time.Microsecond)))
+	if e.p.Reuse && e.snd.iss.LessEq(e.p.After) {
+		e.snd.iss = e.p.After.Add(reuseGap)
+	}
 	e.snd.una, e.snd.nxt, e.snd.max = e.snd.iss, e.snd.iss, e.snd.iss
 }
+
+// reuseGap is how far behind the last connection's numbers an ISS is put that the
+// clock would put before them: half a second of M.
+const reuseGap = 125_000
 
 // Write is SEND (section 3.10.2): it takes over as much of p as the send buffer has
 // room for, and owns those bytes until they are acknowledged. It returns
 // ErrWouldBlock if there is no room, and before the connection is established.
 func (e *Engine) Write(now Time, p []byte) (int, error) {
+	if e.state == Listen && e.p.RemotePort != 0 {
+		// "If the remote socket is specified, then change the connection from passive
+		// to active"
+		if err := e.OpenActive(now, e.p); err != nil {
+			return 0, err
+		}
+	}
 	if err := e.writeErr(); err != nil {
 		return 0, err
 	}
@@ -329,6 +344,15 @@ func (e *Engine) SetMMS(now Time, mms int) {
 		}
 	}
 }
+
+// Outstanding reports whether seq was sent and is not acknowledged: what a true report
+// of the network about a segment of ours would quote (RFC 5927 section 4.1).
+func (e *Engine) Outstanding(seq segment.Seq) bool {
+	return e.snd.una.LessEq(seq) && seq.Less(e.snd.max)
+}
+
+// LastSent returns SND.NXT, for Params.After of a connection that takes this one's place.
+func (e *Engine) LastSent() segment.Seq { return e.snd.nxt }
 
 // SoftError tells of a network error that does not end the connection (section
 // 3.9.2.2, MUST-56).

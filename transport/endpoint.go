@@ -73,6 +73,7 @@ func (lc *ListenConfig) Endpoint(ctx context.Context, network, address string) (
 }
 
 func newEndpoint(s *shard, cfg *settings) *Endpoint {
+	s.begin()
 	return &Endpoint{s: s, cfg: cfg}
 }
 

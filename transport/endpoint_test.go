@@ -201,7 +201,7 @@ func TestNewEndpoint(t *testing.T) {
 	exchange(t, c, "hello")
 	c.Close()
 	e.Close()
-	if !eventually(10*time.Second, func() bool { _, err := car.ReadBatch(); return errors.Is(err, net.ErrClosed) }) {
+	if !eventually(10*time.Second, func() bool { _, err := car.WriteBatch(nil); return errors.Is(err, net.ErrClosed) }) {
 		t.Error("the carrier is still open")
 	}
 }

@@ -13,7 +13,7 @@ import (
 func TestMain(m *testing.M) {
 	goroutines, files := runtime.NumGoroutine(), openFiles()
 	code := m.Run()
-	if code == 0 && !eventually(10*time.Second, func() bool {
+	if code == 0 && !eventually(30*time.Second, func() bool {
 		return runtime.NumGoroutine() <= goroutines && openFiles() <= files
 	}) {
 		buf := make([]byte, 1<<20)

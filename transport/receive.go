@@ -22,7 +22,7 @@ type inbox struct {
 
 // counts are the datagrams that nobody is told of otherwise.
 type counts struct {
-	malformed, refused, unanswered atomic.Uint64
+	malformed, refused, unanswered, moved atomic.Uint64
 }
 
 // read is the shard's goroutine: it processes batches until the carrier ends.
@@ -71,16 +71,26 @@ func (s *shard) receive(now tcpcore.Time, d *carrier.Datagram, b []byte) {
 	k := s.keyOf(d.Peer, d.Local, seg.DstPort, seg.SrcPort)
 	s.mu.Lock()
 	f, at := s.find(k)
+	var last *segment.Seq // of the connection that a SYN takes the place of
 	if f == nil && s.waits.has(at) {
+		seq := s.waits.last(at)
 		reply, reopen := s.waits.input(now, at, seg, s.out.room())
 		if !reopen {
 			s.mu.Unlock()
 			s.answer(d, reply)
 			return
 		}
+		last = &seq
 	}
 	p := s.ports[seg.DstPort]
+	moved := f == nil && !seg.Flags.Has(segment.SYN) && s.hosts[k.host()] > 0
 	s.mu.Unlock()
+	if moved {
+		// A connection of ours, but from another port: a NAT forgot it, or somebody
+		// guesses. Nothing good comes of a reset.
+		s.in.counts.moved.Add(1)
+		return
+	}
 	if f != nil {
 		f.seen(d.Local)
 		reopen := f.driver.Receive(now, seg)
@@ -89,6 +99,8 @@ func (s *shard) receive(now tcpcore.Time, d *carrier.Datagram, b []byte) {
 			return
 		}
 		// RFC 6191: the connection gave way in TIME-WAIT, and its place is free.
+		seq := f.driver.LastSent()
+		last = &seq
 		f.driver.Finish()
 	}
 	if p == nil {
@@ -105,14 +117,19 @@ func (s *shard) receive(now tcpcore.Time, d *carrier.Datagram, b []byte) {
 			s.answer(d, v.Reply)
 		}
 	case listener.Open:
-		s.open(now, p, k, seg, v.Place)
+		s.open(now, p, k, seg, v.Place, last)
 	}
 }
 
-// open makes a connection that listens, and gives it its SYN.
-func (s *shard) open(now tcpcore.Time, p *port, k key, seg *segment.Segment, place *listener.Place) {
+// open makes a connection that listens, and gives it its SYN. If it takes the place of
+// one in TIME-WAIT, last is where that one's numbers ended.
+func (s *shard) open(now tcpcore.Time, p *port, k key, seg *segment.Segment, place *listener.Place, last *segment.Seq) {
 	engine := tcpcore.New(p.cfg.core)
-	if engine.OpenPassive(now, s.params(k)) != nil {
+	params := s.params(k)
+	if last != nil {
+		params.Reuse, params.After = true, *last
+	}
+	if engine.OpenPassive(now, params) != nil {
 		place.Release()
 		return
 	}
@@ -147,7 +164,9 @@ func (s *shard) report(d *carrier.Datagram) {
 		s.mu.Lock()
 		f, _ := s.find(k)
 		s.mu.Unlock()
-		if f != nil {
+		// RFC 5927 section 4.1: a true report quotes something that is on its way. A
+		// forger who does not see our segments would have to guess it.
+		if f != nil && (len(d.Data) < 8 || f.driver.Outstanding(segment.Seq(binary.BigEndian.Uint32(d.Data[4:])))) {
 			f.networkError(d.Err)
 		}
 		return

@@ -24,12 +24,14 @@ type shard struct {
 	local netip.AddrPort
 	wild  bool // the carrier is on a wildcard: flows differ by local address too
 	clock clock
-	entry *entry // in the registry; nil if it is not shared
+	entry *entry    // in the registry; nil if it is not shared
+	once  sync.Once // begins reading
 
 	mu        sync.Mutex
 	users     int
 	exclusive bool // an Endpoint has it, and nobody else may listen
 	flows     map[key]*flow
+	hosts     map[host]int // flows by host, where peers can come from several ports
 	ports     map[uint16]*port
 	waits     timeWaits
 	quiet     tcpcore.Time // until when a peer may have to be told again of a reset
@@ -51,6 +53,14 @@ type key struct {
 	localPort, remotePort uint16 // of the TCP header
 }
 
+// host is a key without the port of the carrier, which a NAT may change.
+type host struct {
+	peer                  netip.Addr
+	localPort, remotePort uint16
+}
+
+func (k key) host() host { return host{k.peer.Addr(), k.localPort, k.remotePort} }
+
 // port is a listener's inner port.
 type port struct {
 	l      *listener.Listener
@@ -58,17 +68,20 @@ type port struct {
 	cfg    *settings
 }
 
-// newShard starts reading car, on behalf of one user.
+// newShard makes the shard of car, with one user. It is not read before begin.
 func newShard(car carrier.Carrier) *shard {
 	s := &shard{
 		car: car, caps: car.Caps(), local: car.LocalAddr(), clock: newClock(), users: 1, keepWaits: true,
-		flows: make(map[key]*flow), ports: make(map[uint16]*port), gone: make(chan struct{}),
+		flows: make(map[key]*flow), hosts: make(map[host]int), ports: make(map[uint16]*port), gone: make(chan struct{}),
 	}
 	s.wild = !s.local.Addr().IsValid() || s.local.Addr().IsUnspecified()
 	s.out.limit.init()
-	go s.read()
 	return s
 }
+
+// begin has the carrier read, once what it was opened for is in place: a segment that
+// was there before must not be answered with a reset.
+func (s *shard) begin() { s.once.Do(func() { go s.read() }) }
 
 // use adds a user. It reports false if the shard is closing.
 func (s *shard) use() bool {
@@ -224,6 +237,7 @@ func (s *shard) listen(number uint16, cfg *settings) (*listener.Listener, error)
 	l, intake := listener.New(carrier.Addr(s.local), cfg.backlog, func() { s.unlisten(number, p) })
 	p.l, p.intake = l, intake
 	s.ports[number] = p
+	s.begin()
 	return l, nil
 }
 
@@ -292,6 +306,10 @@ func (s *shard) newFlow(f *flow, engine *tcpcore.Engine) (*conn.Conn, error) {
 		return nil, errInUse
 	}
 	s.flows[f.key] = f
+	if !s.caps.Connected.IsValid() {
+		s.hosts[f.key.host()]++
+	}
+	s.begin()
 	return c, nil
 }
 
@@ -301,6 +319,11 @@ func (s *shard) forget(f *flow, how conn.End) {
 	s.mu.Lock()
 	if s.flows[f.key] == f {
 		delete(s.flows, f.key)
+		if h := f.key.host(); s.hosts[h] > 1 {
+			s.hosts[h]--
+		} else {
+			delete(s.hosts, h)
+		}
 		switch {
 		case s.dead:
 		case how.TimeWait:

@@ -56,6 +56,9 @@ func (t *timeWaits) insert(w *timeWait) {
 
 func (t *timeWaits) has(k key) bool { return t.byKey[k] != nil }
 
+// last returns where the numbers of k's connection ended.
+func (t *timeWaits) last(k key) segment.Seq { return t.byKey[k].Value.(*timeWait).rec.Last() }
+
 // input gives a segment to the record of k.
 func (t *timeWaits) input(now tcpcore.Time, k key, s *segment.Segment, b []byte) (reply []byte, reopen bool) {
 	e := t.byKey[k]

@@ -325,6 +325,8 @@ func TestWaitingIsCheap(t *testing.T) {
 }
 
 // Don't Fragment is on every socket, in both families' options.
+//
+// Shows: RFC7323-14.
 func TestDontFragment(t *testing.T) {
 	for _, c := range []*Carrier{
 		must[*Carrier](t)(Listen("udp", netip.AddrPort{}, Options{})),

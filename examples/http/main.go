@@ -133,26 +133,34 @@ func parse(args []string, w io.Writer) (options, error) {
 	return o, nil
 }
 
-// files makes the catalog that the options ask for.
-func (o *options) files(ctx context.Context) (*catalog, error) {
-	if o.dir != "" {
-		return dirCatalog(ctx, o.dir)
+// start listens on addr and serves what the options ask for. It listens first,
+// since hashing may take long and a bad address should not.
+func (o *options) start(ctx context.Context, addr string, log *connLog) (*server, error) {
+	l, err := listen(ctx, addr, o.cc)
+	if err != nil {
+		return nil, err
 	}
-	return generatedCatalog(ctx, int64(o.size))
+	var files *catalog
+	if o.dir != "" {
+		files, err = dirCatalog(ctx, o.dir)
+	} else {
+		files, err = generatedCatalog(ctx, int64(o.size))
+	}
+	if err != nil {
+		l.Close()
+		return nil, err
+	}
+	return startServer(l, files, log), nil
 }
 
 // both runs the two halves against each other on loopback.
 func both(ctx context.Context, o options, w io.Writer) error {
-	files, err := o.files(ctx)
+	s, err := o.start(ctx, "127.0.0.1:0", &connLog{side: "server"})
 	if err != nil {
 		return err
 	}
-	defer files.close()
-	s, err := listen(ctx, "127.0.0.1:0", o.cc, files, &connLog{side: "server"})
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(w, "serving %s, %s, at %s\n", plural(len(files.index.Files), "file"), sizeText(files.index.total()), s.url)
+	defer s.files.close()
+	fmt.Fprintf(w, "serving %s, %s, at %s\n", plural(len(s.files.index.Files), "file"), sizeText(s.files.index.total()), s.url)
 	o.get = s.url
 	err = fetch(ctx, o, w, s.log)
 	if stopErr := s.stop(5 * time.Second); err == nil {
@@ -166,17 +174,13 @@ func both(ctx context.Context, o options, w io.Writer) error {
 
 // serve runs the server until ctx ends.
 func serve(ctx context.Context, o options, w io.Writer) error {
-	files, err := o.files(ctx)
-	if err != nil {
-		return err
-	}
-	defer files.close()
 	log := &connLog{side: "server", onClose: func(r connReport) { fmt.Fprintln(w, r.line()) }}
-	s, err := listen(ctx, o.serve, o.cc, files, log)
+	s, err := o.start(ctx, o.serve, log)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "serving %s, %s, at %s until interrupted\n", plural(len(files.index.Files), "file"), sizeText(files.index.total()), s.url)
+	defer s.files.close()
+	fmt.Fprintf(w, "serving %s, %s, at %s until interrupted\n", plural(len(s.files.index.Files), "file"), sizeText(s.files.index.total()), s.url)
 	select {
 	case <-ctx.Done():
 	case err := <-s.done:

@@ -189,10 +189,11 @@ func serveHere(t *testing.T, size string) *server {
 // serveCatalog serves files in this process until the test ends.
 func serveCatalog(t *testing.T, files *catalog) *server {
 	t.Helper()
-	s, err := listen(t.Context(), "127.0.0.1:0", "", files, &connLog{side: "server"})
+	l, err := listen(t.Context(), "127.0.0.1:0", "")
 	if err != nil {
 		t.Fatal(err)
 	}
+	s := startServer(l, files, &connLog{side: "server"})
 	t.Cleanup(func() { s.http.Close() })
 	return s
 }
@@ -323,7 +324,7 @@ func TestInterrupt(t *testing.T) {
 
 // TestTwoProcesses runs server and client as two programs, then interrupts the server.
 func TestTwoProcesses(t *testing.T) {
-	srv, url, lines := startServer(t)
+	srv, url, lines := serverProcess(t)
 	out, err := program(t, "-get", url, "-n", "2").Output()
 	if err != nil {
 		t.Fatalf("the client: %v\n%s", err, out)
@@ -350,8 +351,8 @@ func TestTwoProcesses(t *testing.T) {
 // TestServerKilled: a server process that dies without a word leaves the client
 // with an error, not waiting for ever.
 func TestServerKilled(t *testing.T) {
-	srv, url, _ := startServer(t, "-size", "1GiB")
-	cl := program(t, "-get", url, "-timeout", "2s")
+	srv, url, _ := serverProcess(t, "-size", "1GiB")
+	cl := program(t, "-get", url, "-timeout", "1s")
 	var errs bytes.Buffer
 	cl.Stderr = &errs
 	stdout, err := cl.StdoutPipe()
@@ -379,8 +380,8 @@ func TestServerKilled(t *testing.T) {
 	}
 }
 
-// startServer starts the server as a process and returns its URL and the rest of its output.
-func startServer(t *testing.T, args ...string) (*exec.Cmd, string, *bufio.Scanner) {
+// serverProcess starts the server as a process and returns its URL and the rest of its output.
+func serverProcess(t *testing.T, args ...string) (*exec.Cmd, string, *bufio.Scanner) {
 	t.Helper()
 	if args == nil {
 		args = []string{"-size", "4MiB"}

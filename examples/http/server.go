@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"time"
 
@@ -26,15 +27,15 @@ type server struct {
 	done  chan error // what Serve returned
 }
 
-// listen opens the listener and serves files on it in the background. cc names
-// the congestion control, empty for the default.
-func listen(ctx context.Context, addr, cc string, files *catalog, log *connLog) (*server, error) {
+// listen opens a culvert listener. cc names the congestion control, empty for the default.
+func listen(ctx context.Context, addr, cc string) (net.Listener, error) {
 	lc := transport.ListenConfig{Config: &transport.Config{CongestionControl: cc}}
-	l, err := lc.Listen(ctx, "tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	s := &server{files: files, log: log, url: "http://" + l.Addr().String() + "/", done: make(chan error, 1)}
+	return lc.Listen(ctx, "tcp", addr)
+}
+
+// startServer serves files on l in the background; stop also closes l.
+func startServer(l net.Listener, files *catalog, log *connLog) *server {
+	s := &server{files: files, url: "http://" + l.Addr().String() + "/", log: log, done: make(chan error, 1)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /index.json", s.index)
 	mux.HandleFunc("GET /"+filesPrefix+"{name...}", s.file)
@@ -45,7 +46,7 @@ func listen(ctx context.Context, addr, cc string, files *catalog, log *connLog) 
 	// From here on everything is what it would be over the kernel's TCP.
 	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute}
 	go func() { s.done <- s.http.Serve(watchedListener{l, log}) }()
-	return s, nil
+	return s
 }
 
 // stop lets what is going on come to its end, but not for longer than grace.

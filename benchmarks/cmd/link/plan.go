@@ -1,0 +1,159 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"example.com/culvert/benchmarks"
+	"example.com/culvert/benchmarks/link"
+)
+
+// A plan is what to run.
+type plan struct {
+	entries []*entry
+	stacks  []benchmarks.Stack
+	missing []string // congestion controls that the kernel does not have
+}
+
+// An entry is one row of results: what sends over which path.
+type entry struct {
+	path  link.Path
+	flows []string // the stacks that send at once, one or two
+	time  time.Duration
+}
+
+// name is what the entry's row is called.
+func (e *entry) name() string { return strings.Join(e.flows, " + ") }
+
+// sweepLosses are the losses of "sweep".
+var sweepLosses = []float64{0, 0.0001, 0.001, 0.003, 0.01, 0.02, 0.05, 0.1}
+
+// Names of what is not a single preset.
+const (
+	all   = "all"
+	fair  = "fair"
+	sweep = "sweep"
+	quick = "quick"
+)
+
+// groups are the names that stand for more than one preset.
+var groups = []struct{ name, about string }{
+	{all, "every path below, fair and sweep too"},
+	{fair, "two culverts, and a culvert beside the kernel with the same control, on clean"},
+	{sweep, "100 Mbit/s, 50 ms, with losses from 0 to 10 %"},
+	{quick, "100 Mbit/s, 20 ms, 0.1 % loss: to see that it works"},
+}
+
+// newPlan works out what the options ask for.
+func newPlan(o options) (*plan, error) {
+	p := &plan{}
+	p.stacks, p.missing = stacks(tuning{Buffer: o.buffer})
+	for _, name := range o.only {
+		if _, err := findStack(name, tuning{}); err != nil {
+			return nil, fmt.Errorf("-only: %w", err)
+		}
+	}
+	if len(o.only) > 0 {
+		p.stacks = slices.DeleteFunc(p.stacks, func(s benchmarks.Stack) bool { return !slices.Contains(o.only, s.Name) })
+	}
+	if len(o.paths) == 0 {
+		return nil, fmt.Errorf("-path: names no path")
+	}
+	for _, name := range o.paths {
+		if err := p.add(name, o); err != nil {
+			return nil, fmt.Errorf("-path: %w", err)
+		}
+	}
+	return p, nil
+}
+
+func (p *plan) add(name string, o options) error {
+	switch name {
+	case all:
+		for _, preset := range link.Presets() {
+			p.single(preset, o.time)
+		}
+		p.sweep(o)
+		return p.fair(o)
+	case fair:
+		return p.fair(o)
+	case sweep:
+		p.sweep(o)
+		return nil
+	case quick:
+		const rate = 100e6 / 8
+		p.single(link.Path{Name: quick, About: "100 Mbit/s, 20 ms, 0.1 % loss", Rate: rate, Delay: 10 * time.Millisecond, Queue: rate / 50, Loss: 0.001}, o.time)
+		return nil
+	}
+	preset, err := link.Find(name)
+	if err != nil {
+		return fmt.Errorf("%w, %s, %s, %s, %s", err, all, fair, sweep, quick)
+	}
+	p.single(preset, o.time)
+	return nil
+}
+
+// single adds each stack alone on a path.
+func (p *plan) single(path link.Path, d time.Duration) {
+	for _, s := range p.stacks {
+		p.entries = append(p.entries, &entry{path, []string{s.Name}, d})
+	}
+}
+
+func (p *plan) sweep(o options) {
+	for _, loss := range sweepLosses {
+		path, _ := link.Find("clean")
+		path.Name = fmt.Sprintf("%s-%g%%", sweep, loss*100)
+		path.About = fmt.Sprintf("100 Mbit/s, 50 ms, %g %% loss", loss*100)
+		path.Loss = loss
+		p.single(path, o.time)
+	}
+}
+
+// fair adds the pairs: culvert beside itself, and beside the kernel's like.
+func (p *plan) fair(o options) error {
+	path, err := link.Find("clean")
+	if err != nil {
+		return err
+	}
+	path.Name = fair
+	path.About += ", two flows"
+	for _, s := range p.stacks {
+		control, ok := strings.CutPrefix(s.Name, "culvert-")
+		if !ok {
+			continue
+		}
+		p.entries = append(p.entries, &entry{path, []string{s.Name, s.Name}, o.fairTime})
+		kernel := "kernel-" + control
+		if slices.ContainsFunc(p.stacks, func(s benchmarks.Stack) bool { return s.Name == kernel }) {
+			p.entries = append(p.entries, &entry{path, []string{s.Name, kernel}, o.fairTime})
+		}
+	}
+	return nil
+}
+
+// list prints what there is.
+func (p *plan) list(w io.Writer) {
+	fmt.Fprintln(w, "Paths:")
+	for _, g := range groups {
+		fmt.Fprintf(w, "  %-12s %s\n", g.name, g.about)
+	}
+	for _, preset := range link.Presets() {
+		fmt.Fprintf(w, "  %-12s %s\n", preset.Name, preset.About)
+	}
+	fmt.Fprintln(w, "Stacks:")
+	for _, s := range p.stacks {
+		fmt.Fprintf(w, "  %-16s %s\n", s.Name, s.About)
+	}
+	p.explain(w)
+}
+
+// explain says which of the kernel's congestion controls are missing.
+func (p *plan) explain(w io.Writer) {
+	if len(p.missing) > 0 {
+		fmt.Fprintf(w, "This kernel has no %s; it has %s.\n", strings.Join(p.missing, ", "), strings.Join(kernelAvailable(), ", "))
+	}
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"slices"
+	"time"
+
+	"example.com/culvert/benchmarks/link"
+)
+
+// A result is one transfer, or two at once. It is what -json writes.
+type result struct {
+	Path  string
+	Round int
+	Seed  uint64
+	Flows []flow
+	Link  *link.Report
+	// Others is the share of the machine's CPUs that was busy with other things.
+	Others float64
+	// Void says why it does not count; empty if it does.
+	Void string `json:",omitempty"`
+	// Failed says what went wrong with the transfer itself; it counts as no goodput.
+	Failed string `json:",omitempty"`
+}
+
+// A flow is one sender and its receiver. Times are in seconds.
+type flow struct {
+	Stack    string
+	Seconds  float64 // of the window that counts
+	Bytes    uint64  // that the receiver had read within it
+	Goodput  float64 // bytes per second
+	Longest  float64 // the longest time without a byte for the receiver
+	CPU      float64 // of both processes, user and system
+	Sender   senderResult
+	Receiver receiverResult
+}
+
+// senderResult is what a sending process reports at the end.
+type senderResult struct {
+	CPU   float64
+	Sent  counters
+	Trace []point
+}
+
+// counters are what a stack tells of a connection, as far as it does.
+type counters struct {
+	Known              bool
+	Segments, Bytes    uint64 // with data, sent for the first time or again
+	Retransmits        uint64 // segments
+	BytesRetransmitted uint64
+	Spurious           uint64 // segments sent again that had arrived
+	Timeouts           uint64
+}
+
+// point is a sender's state at a time since the start. Sizes are bytes; 0 is unknown.
+type point struct {
+	At, RTT      float64
+	Cwnd, Flight int
+}
+
+// receiverResult is what a receiving process reports at the end.
+type receiverResult struct {
+	CPU  float64
+	Read []progress
+	// Duplicates are segments in which nothing was new, if the stack tells.
+	Duplicates uint64
+	Corrupt    bool // what was read is not what was sent
+}
+
+// progress is how many bytes had been read at a time on the clock of link.Now.
+type progress struct {
+	At    time.Duration
+	Bytes uint64
+}
+
+// between is how many bytes were read in a window, and the longest time in it without
+// any.
+func (r *receiverResult) between(from, to time.Duration) (n uint64, longest time.Duration) {
+	last := from
+	var before, until uint64
+	for _, p := range r.Read {
+		if p.At > to {
+			break
+		}
+		until = p.Bytes
+		if p.At <= from {
+			before = p.Bytes
+			continue
+		}
+		longest = max(longest, p.At-last)
+		last = p.At
+	}
+	return until - before, max(longest, to-last)
+}
+
+// median returns the middle of xs, 0 if there is none.
+func median(xs []float64) float64 {
+	xs = slices.Sorted(slices.Values(xs))
+	switch n := len(xs); {
+	case n == 0:
+		return 0
+	case n%2 == 0:
+		return (xs[n/2-1] + xs[n/2]) / 2
+	default:
+		return xs[n/2]
+	}
+}
+
+// jain is Jain's index of fairness: 1 if all have the same, 1/n if one has all.
+func jain(xs []float64) float64 {
+	var sum, squares float64
+	for _, x := range xs {
+		sum += x
+		squares += x * x
+	}
+	if squares == 0 {
+		return 0
+	}
+	return sum * sum / (float64(len(xs)) * squares)
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// of returns the results of an entry that count.
+func (e *entry) of(results []*result) []*result {
+	var own []*result
+	for _, r := range results {
+		if r.Void != "" || r.Path != e.path.Name || len(r.Flows) != len(e.flows) {
+			continue
+		}
+		same := true
+		for i, f := range r.Flows {
+			same = same && f.Stack == e.flows[i]
+		}
+		if same {
+			own = append(own, r)
+		}
+	}
+	return own
+}
+
+// each applies f to results.
+func each(results []*result, f func(*result) float64) []float64 {
+	var xs []float64
+	for _, r := range results {
+		xs = append(xs, f(r))
+	}
+	return xs
+}
+
+// spread is the median with the smallest and the largest.
+func spread(format string, xs []float64) string {
+	if len(xs) == 0 {
+		return "-"
+	}
+	f := func(x float64) string { return fmt.Sprintf(format, x) }
+	return fmt.Sprintf("%s (%s-%s)", f(median(xs)), f(slices.Min(xs)), f(slices.Max(xs)))
+}
+
+// table prints the results of one path.
+func table(w io.Writer, entries []*entry, results []*result) {
+	var alone, together []*entry
+	for _, e := range entries {
+		if len(e.flows) == 1 {
+			alone = append(alone, e)
+		} else {
+			together = append(together, e)
+		}
+	}
+	if len(alone) > 0 {
+		single(w, alone, results)
+	}
+	if len(together) > 0 {
+		pairs(w, together, results)
+	}
+	others := each(results, func(r *result) float64 { return r.Others * 100 })
+	fmt.Fprintf(w, "CPUs busy with other things: %s %%\n", spread("%.0f", others))
+}
+
+// single prints the table of stacks that had the path for themselves.
+func single(w io.Writer, entries []*entry, results []*result) {
+	goodput := make(map[string]float64)
+	for _, e := range entries {
+		goodput[e.name()] = median(each(e.of(results), func(r *result) float64 { return r.Flows[0].Goodput }))
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "stack\tMB/s median (min-max)\tof kernel's\tqueue ms mean\tp95\tRTT ms under load\tsent/delivered\tresent %\tspurious %\tCPU s/GB\tlongest gap s\tresumed s\truns\t")
+	for _, e := range entries {
+		own := e.of(results)
+		col := func(format string, f func(*result) float64) string {
+			if len(own) == 0 {
+				return "-"
+			}
+			return fmt.Sprintf(format, median(each(own, f)))
+		}
+		share := func(format string, f func(counters) (part, whole uint64)) string {
+			if len(own) == 0 || !own[0].Flows[0].Sender.Sent.Known {
+				return "-"
+			}
+			return col(format, func(r *result) float64 {
+				part, whole := f(r.Flows[0].Sender.Sent)
+				return 100 * float64(part) / float64(max(1, whole))
+			})
+		}
+		ratio := "-"
+		if g := goodput[kernelLike(e.name(), goodput)]; g > 0 && len(own) > 0 {
+			ratio = fmt.Sprintf("%.2f", goodput[e.name()]/g)
+		}
+		resumed := "-"
+		if len(e.path.Outages) > 0 {
+			resumed = col("%.2f", (*result).resumed)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t\n", e.name(),
+			spread("%.2f", each(own, func(r *result) float64 { return r.Flows[0].Goodput / 1e6 })),
+			ratio,
+			col("%.1f", func(r *result) float64 { return r.Link.Queueing.Mean * 1e3 }),
+			col("%.1f", func(r *result) float64 { return r.Link.Queueing.P95 * 1e3 }),
+			col("%.1f", func(r *result) float64 {
+				return e.path.RTT().Seconds()*1e3 + (r.Link.Queueing.Mean+r.Link.QueueingBack.Mean)*1e3
+			}),
+			col("%.3f", func(r *result) float64 { return float64(r.Link.AToB.OfferedBytes) / float64(max(1, r.Flows[0].Bytes)) }),
+			share("%.2f", func(c counters) (uint64, uint64) { return c.BytesRetransmitted, c.Bytes }),
+			share("%.3f", func(c counters) (uint64, uint64) { return c.Spurious, c.Segments }),
+			col("%.2f", func(r *result) float64 {
+				return (r.Flows[0].CPU + r.Link.Work) / (float64(max(1, r.Flows[0].Bytes)) / 1e9)
+			}),
+			col("%.2f", func(r *result) float64 { return r.Flows[0].Longest }),
+			resumed, len(own))
+	}
+	t.Flush()
+}
+
+// resumed is the longest time between the end of an outage and what was sent after it;
+// to the end of the transfer, if nothing was.
+func (r *result) resumed() float64 {
+	longest := r.Flows[0].Seconds
+	if len(r.Link.Resumed) > 0 {
+		longest = slices.Max(r.Link.Resumed)
+	}
+	return longest
+}
+
+// kernelLike names the kernel's stack to compare with: that of the same congestion
+// control, or of its first word, or the best.
+func kernelLike(name string, goodput map[string]float64) string {
+	control := name[strings.Index(name, "-")+1:]
+	for control != "" {
+		if _, ok := goodput["kernel-"+control]; ok {
+			return "kernel-" + control
+		}
+		i := strings.LastIndex(control, "-")
+		if i < 0 {
+			break
+		}
+		control = control[:i]
+	}
+	best := ""
+	for other, g := range goodput {
+		if strings.HasPrefix(other, "kernel-") && g > goodput[best] {
+			best = other
+		}
+	}
+	return best
+}
+
+// pairs prints the table of stacks that shared the path.
+func pairs(w io.Writer, entries []*entry, results []*result) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "flows\tfirst MB/s median (min-max)\tsecond MB/s\tJain index (min-max)\tfirst, of an equal share\tqueue ms mean\truns\t")
+	for _, e := range entries {
+		own := e.of(results)
+		flow := func(i int) []float64 {
+			return each(own, func(r *result) float64 { return r.Flows[i].Goodput / 1e6 })
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t\n", e.name(), spread("%.2f", flow(0)), spread("%.2f", flow(1)),
+			spread("%.3f", each(own, (*result).jain)), spread("%.2f", each(own, (*result).ofEqualShare)),
+			spread("%.1f", each(own, func(r *result) float64 { return r.Link.Queueing.Mean * 1e3 })),
+			len(own))
+	}
+	t.Flush()
+}

@@ -1,0 +1,237 @@
+package packetdrill
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/culvert/tcpcore/congestion"
+	"example.com/culvert/transport"
+)
+
+// config is what the script's head, its sysctl commands and the habits of the system
+// that it was written for make of the stack's defaults.
+type config struct {
+	freebsd bool
+	udp     bool
+	udpPort uint16
+	udpPeer uint16
+	mtu     int
+	c       transport.Config
+}
+
+// init sets the defaults of the system that a script was written for.
+func (c *config) init(sc *Script) {
+	c.freebsd = dialect(sc)
+	// A socket has the Nagle algorithm on, and Linux's buffers grow to some 4 MiB.
+	c.c = transport.Config{Nagle: true, SendBuffer: 4 << 20}
+	c.c.SYNRetries = 6
+	if c.freebsd {
+		c.c.MinRTO = 230 * time.Millisecond
+		c.c.SYNRetries = 12
+	}
+}
+
+// dialect reports whether a script was written for FreeBSD; Linux is what the others
+// are taken for.
+func dialect(sc *Script) bool {
+	bsd, linux := 0, 0
+	look := func(text string) {
+		for _, s := range []string{"net.inet.", "kern.", "kldload", "sockstat", "TCP_FUNCTION_BLK", "cc_"} {
+			if strings.Contains(text, s) {
+				bsd++
+			}
+		}
+		for _, s := range []string{"net.ipv4", "net/ipv4", "defaults.sh", "net.core", "ip route", "nstat"} {
+			if strings.Contains(text, s) {
+				linux++
+			}
+		}
+	}
+	for _, o := range sc.Options {
+		if strings.HasPrefix(o.Name, "udp_encaps") {
+			bsd++
+		}
+	}
+	for _, e := range sc.Events {
+		switch {
+		case e.Command != nil:
+			look(e.Command.Text)
+		case e.Call != nil && len(e.Call.Args) > 2:
+			if s, ok := e.Call.Args[2].(Symbol); ok {
+				look(s.Name)
+			}
+		}
+	}
+	return bsd > linux
+}
+
+// peerUDPPort is the port of the peer's datagrams.
+func (c *config) peerUDPPort() uint16 {
+	if c.udpPeer != 0 {
+		return c.udpPeer
+	}
+	return 9899
+}
+
+// A sysctl changes the defaults. It returns an error if the value makes no sense, or
+// asks for what is not there.
+type sysctl func(c *config, value string) error
+
+func number(f func(c *config, n int) error) sysctl {
+	return func(c *config, v string) error {
+		n, err := strconv.ParseInt(strings.Trim(v, `"' `), 0, 64)
+		if err != nil {
+			return unsupported("a sysctl with the value %q", v)
+		}
+		return f(c, int(n))
+	}
+}
+
+func set(f func(c *config, n int)) sysctl {
+	return number(func(c *config, n int) error {
+		f(c, n)
+		return nil
+	})
+}
+
+// lacks is a sysctl that switches on what culvert does not have; the values given are
+// harmless.
+func lacks(feature string, harmless ...int) sysctl {
+	return number(func(_ *config, n int) error {
+		for _, h := range harmless {
+			if n == h {
+				return nil
+			}
+		}
+		return unsupported("%s", feature)
+	})
+}
+
+// ms and s are the units of times.
+func ms(f func(c *config) *time.Duration) sysctl {
+	return set(func(c *config, n int) { *f(c) = max(time.Duration(n)*time.Millisecond, time.Millisecond) })
+}
+
+func secs(f func(c *config) *time.Duration) sysctl {
+	return set(func(c *config, n int) { *f(c) = max(time.Duration(n)*time.Second, time.Millisecond) })
+}
+
+// sysctls are those that mean something here. Of all others the values are ignored.
+var sysctls = map[string]sysctl{
+	// Linux
+	"net.ipv4.tcp_sack":             set(func(c *config, n int) { c.c.NoSACK = n == 0 }),
+	"net.ipv4.tcp_timestamps":       set(func(c *config, n int) { c.c.NoTimestamps = n == 0 }),
+	"net.ipv4.tcp_window_scaling":   set(func(c *config, n int) { c.c.NoWindowScale = n == 0 }),
+	"net.ipv4.tcp_syn_retries":      set(func(c *config, n int) { c.c.SYNRetries = max(n, 1) }),
+	"net.ipv4.tcp_synack_retries":   set(func(c *config, n int) { c.c.SYNRetries = max(n, 1) }),
+	"net.ipv4.tcp_retries1":         set(func(c *config, n int) { c.c.Retries1 = max(n, 1) }),
+	"net.ipv4.tcp_retries2":         set(func(c *config, n int) { c.c.Retries2 = max(n, 1); c.c.Retries1 = min(c.retries1(), c.c.Retries2) }),
+	"net.ipv4.tcp_keepalive_time":   secs(func(c *config) *time.Duration { return &c.c.KeepAliveIdle }),
+	"net.ipv4.tcp_keepalive_intvl":  secs(func(c *config) *time.Duration { return &c.c.KeepAliveInterval }),
+	"net.ipv4.tcp_keepalive_probes": set(func(c *config, n int) { c.c.KeepAliveCount = max(n, 1) }),
+	"net.ipv4.tcp_fin_timeout":      secs(func(c *config) *time.Duration { return &c.c.OrphanTimeout }),
+	"net.ipv4.tcp_rto_min_us": set(func(c *config, n int) {
+		c.c.MinRTO = max(time.Duration(n)*time.Microsecond, time.Millisecond)
+	}),
+	"net.ipv4.tcp_rto_max_ms":         ms(func(c *config) *time.Duration { return &c.c.MaxRTO }),
+	"net.ipv4.tcp_congestion_control": congestionControl,
+	"net.ipv4.tcp_wmem":               memory(func(c *config, n int) { c.c.SendBuffer = n }, true),
+	"net.ipv4.tcp_rmem":               memory(func(c *config, n int) { c.c.ReceiveBuffer = n }, false),
+	"net.ipv4.tcp_ecn":                lacks("ECN", 0, 2),
+	"net.ipv4.tcp_mtu_probing":        lacks("path MTU probing", 0, 1),
+
+	// FreeBSD
+	"net.inet.tcp.delayed_ack": set(func(c *config, n int) {
+		if n == 0 {
+			c.c.DelayedACK = -1
+		} else if c.c.DelayedACK < 0 {
+			c.c.DelayedACK = 0
+		}
+	}),
+	"net.inet.tcp.delacktime":        ms(func(c *config) *time.Duration { return &c.c.DelayedACK }),
+	"net.inet.tcp.rexmit_min":        ms(func(c *config) *time.Duration { return &c.c.MinRTO }),
+	"net.inet.tcp.rexmit_initial":    ms(func(c *config) *time.Duration { return &c.c.InitialRTO }),
+	"net.inet.tcp.msl":               ms(func(c *config) *time.Duration { return &c.c.MSL }),
+	"net.inet.tcp.keepidle":          ms(func(c *config) *time.Duration { return &c.c.KeepAliveIdle }),
+	"net.inet.tcp.keepintvl":         ms(func(c *config) *time.Duration { return &c.c.KeepAliveInterval }),
+	"net.inet.tcp.keepcnt":           set(func(c *config, n int) { c.c.KeepAliveCount = max(n, 1) }),
+	"net.inet.tcp.always_keepalive":  set(func(c *config, n int) { c.c.KeepAlive = n != 0 }),
+	"net.inet.tcp.finwait2_timeout":  ms(func(c *config) *time.Duration { return &c.c.OrphanTimeout }),
+	"net.inet.tcp.initcwnd_segments": set(func(c *config, n int) { c.c.InitialWindow = max(n, 1) }),
+	"net.inet.tcp.sack.enable":       set(func(c *config, n int) { c.c.NoSACK = n == 0 }),
+	"net.inet.tcp.rfc1323": set(func(c *config, n int) {
+		c.c.NoWindowScale, c.c.NoTimestamps = n != 1 && n != 2, n != 1 && n != 3
+	}),
+	"net.inet.tcp.recvspace":    set(func(c *config, n int) { c.c.ReceiveBuffer = max(n, 1) }),
+	"net.inet.tcp.sendspace":    set(func(c *config, n int) { c.c.SendBuffer = max(n, 1) }),
+	"net.inet.tcp.cc.algorithm": congestionControl,
+	"net.inet.tcp.ecn.enable":   lacks("ECN", 0, 2),
+	"net.inet.tcp.udp_tunneling_port": set(func(c *config, n int) {
+		if c.udp = n > 0; c.udp {
+			c.udpPort = uint16(n)
+		}
+	}),
+	"net.inet.tcp.blackhole": lacks("a black hole for segments without a connection", 0),
+}
+
+func (c *config) retries1() int {
+	if c.c.Retries1 == 0 {
+		return 3
+	}
+	return c.c.Retries1
+}
+
+// memory takes "min default max", or one number. A send buffer grows up to its maximum.
+func memory(f func(c *config, n int), grows bool) sysctl {
+	return func(c *config, v string) error {
+		words := strings.Fields(strings.Trim(v, `"' `))
+		i := min(1, len(words)-1)
+		if grows {
+			i = len(words) - 1
+		}
+		if i < 0 {
+			return unsupported("a sysctl without a value")
+		}
+		n, err := strconv.Atoi(words[i])
+		if err != nil || n <= 0 {
+			return unsupported("a sysctl with the value %q", v)
+		}
+		f(c, min(n, 1<<30))
+		return nil
+	}
+}
+
+// ccNames are the names of congestion controls in either system.
+var ccNames = map[string]string{"newreno": "reno", "freebsd": "reno"}
+
+func congestionControl(c *config, v string) error {
+	name, err := ccName(strings.Trim(v, `"' `))
+	if err == nil {
+		c.c.CongestionControl = name
+	}
+	return err
+}
+
+// ccName is the name that a congestion control has here.
+func ccName(v string) (string, error) {
+	if n, ok := ccNames[v]; ok {
+		v = n
+	}
+	for _, n := range congestion.Names() {
+		if n == v {
+			return v, nil
+		}
+	}
+	return "", unsupported("congestion control %s", v)
+}
+
+// setSysctl takes name=value. Slashes are as good as dots.
+func (r *runner) setSysctl(name, value string) error {
+	name = strings.ReplaceAll(strings.TrimPrefix(name, "/proc/sys/"), "/", ".")
+	if f, ok := sysctls[name]; ok {
+		return f(&r.conf, value)
+	}
+	r.note("sysctl %s ignored", name)
+	return nil
+}

@@ -1,0 +1,122 @@
+package packetdrill
+
+import (
+	"fmt"
+	"math"
+
+	"example.com/culvert/tcpcore"
+)
+
+// info is TCP_INFO of a connection.
+func (r *runner) info(f *flow) (tcpcore.Info, error) {
+	if f == nil {
+		return tcpcore.Info{}, fmt.Errorf("there is no connection to ask")
+	}
+	if f.c == nil {
+		for _, g := range r.fds {
+			g.poke()
+			if g.l != nil && g.tap == f.tap {
+				g.fill()
+			}
+		}
+	}
+	if f.c == nil {
+		for _, g := range r.fds {
+			if g.flow == f && g.dial != nil {
+				return tcpcore.Info{State: tcpcore.SynSent}, nil
+			}
+		}
+		return tcpcore.Info{}, unsupported("TCP_INFO before accept")
+	}
+	return f.c.Info(), nil
+}
+
+// linuxState are the numbers of TCP_ESTABLISHED and so on.
+var linuxState = map[tcpcore.State]int64{
+	tcpcore.Established: 1, tcpcore.SynSent: 2, tcpcore.SynReceived: 3, tcpcore.FinWait1: 4, tcpcore.FinWait2: 5,
+	tcpcore.TimeWait: 6, tcpcore.Closed: 7, tcpcore.CloseWait: 8, tcpcore.LastAck: 9, tcpcore.Listen: 10, tcpcore.Closing: 11,
+}
+
+// tcpi are the fields of TCP_INFO that Info can answer for exactly.
+var tcpi = map[string]func(i *tcpcore.Info) int64{
+	"state":          func(i *tcpcore.Info) int64 { return linuxState[i.State] },
+	"rto":            func(i *tcpcore.Info) int64 { return i.RTO.Microseconds() },
+	"rtt":            func(i *tcpcore.Info) int64 { return i.RTT.Microseconds() },
+	"rttvar":         func(i *tcpcore.Info) int64 { return i.RTTVar.Microseconds() },
+	"min_rtt":        func(i *tcpcore.Info) int64 { return i.MinRTT.Microseconds() },
+	"snd_mss":        func(i *tcpcore.Info) int64 { return int64(i.SendMSS) },
+	"rcv_mss":        func(i *tcpcore.Info) int64 { return int64(i.ReceiveMSS) },
+	"snd_cwnd":       func(i *tcpcore.Info) int64 { return segments(i.CongestionWindow, i.SendMSS, false) },
+	"snd_ssthresh":   func(i *tcpcore.Info) int64 { return segments(i.SlowStartThreshold, i.SendMSS, false) },
+	"unacked":        func(i *tcpcore.Info) int64 { return segments(i.Unacked, i.SendMSS, true) },
+	"total_retrans":  func(i *tcpcore.Info) int64 { return int64(i.Retransmits) },
+	"bytes_acked":    func(i *tcpcore.Info) int64 { return int64(i.BytesAcked) },
+	"bytes_received": func(i *tcpcore.Info) int64 { return int64(i.BytesReceived) },
+	"bytes_sent":     func(i *tcpcore.Info) int64 { return int64(i.BytesSent) },
+	"bytes_retrans":  func(i *tcpcore.Info) int64 { return int64(i.BytesRetransmitted) },
+	"segs_in":        func(i *tcpcore.Info) int64 { return int64(i.SegmentsReceived) },
+	"segs_out":       func(i *tcpcore.Info) int64 { return int64(i.SegmentsSent) },
+	"notsent_bytes":  func(i *tcpcore.Info) int64 { return int64(max(0, i.SendQueue-i.Unacked)) },
+	"snd_wnd":        func(i *tcpcore.Info) int64 { return int64(i.SendWindow) },
+	"rcv_wnd":        func(i *tcpcore.Info) int64 { return int64(i.ReceiveWindow) },
+	"snd_wscale":     func(i *tcpcore.Info) int64 { return int64(i.SendScale) },
+	"rcv_wscale":     func(i *tcpcore.Info) int64 { return int64(i.ReceiveScale) },
+	"rcv_ooopack":    func(i *tcpcore.Info) int64 { return int64(i.OutOfOrderSegments) },
+	"options": func(i *tcpcore.Info) int64 {
+		return bit(i.Timestamps) | bit(i.SACK)<<1 | bit(i.WindowScale)<<2
+	},
+}
+
+// segments turns bytes into segments as Linux counts; "no limit" stays what it is there.
+func segments(n, mss int, up bool) int64 {
+	if n == math.MaxInt {
+		return constants["TCP_INFINITE_SSTHRESH"]
+	}
+	if mss <= 0 {
+		return 0
+	}
+	if up {
+		n += mss - 1
+	}
+	return int64(n / mss)
+}
+
+// field is one field of TCP_INFO by its name, with tcpi_ or without.
+func infoField(i *tcpcore.Info, name string) (int64, error) {
+	if len(name) > 5 && name[:5] == "tcpi_" {
+		name = name[5:]
+	}
+	f := tcpi[name]
+	if f == nil {
+		return 0, unsupported("tcpi_%s", name)
+	}
+	return f(i), nil
+}
+
+// checkInfo compares the fields of TCP_INFO that a script names.
+func (r *runner) checkInfo(f *file, want Struct) error {
+	if f.flow == nil {
+		return unsupported("TCP_INFO of a socket without a connection")
+	}
+	i, err := r.info(f.flow)
+	if err != nil {
+		return err
+	}
+	for _, fl := range want.Fields {
+		if fl.Name == "" || isAny(fl.Value) {
+			continue
+		}
+		w, err := eval(fl.Value)
+		if err != nil {
+			return err
+		}
+		v, err := infoField(&i, fl.Name)
+		if err != nil {
+			return err
+		}
+		if w != v {
+			return fmt.Errorf("%s: expected: %d actual: %d", fl.Name, w, v)
+		}
+	}
+	return nil
+}

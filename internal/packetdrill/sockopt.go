@@ -1,0 +1,465 @@
+package packetdrill
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"syscall"
+	"time"
+
+	"example.com/culvert/conn"
+	"example.com/culvert/transport"
+)
+
+// option is what one socket option does here.
+type option struct {
+	// conf changes the Config of a connection that is still to come.
+	conf func(c *transport.Config, v int64) error
+	// live changes a connection; nil if that cannot be done any more.
+	live func(f *file, c *conn.Conn, v int64) error
+	// get reads the value; nil returns what was set, or def.
+	get func(f *file) (int64, error)
+	def int64
+	// bool: any value but 0 reads back as 1.
+	bool bool
+	// lacks names the feature that any value but those of harmless would need.
+	lacks    string
+	harmless []int64
+	// none: the option is taken and has no effect that a script could see.
+	none bool
+}
+
+// millis checks a time in milliseconds, seconds one in seconds.
+func millis(v int64) time.Duration { return time.Duration(v) * time.Millisecond }
+
+// key names an option by its level and number.
+func key(level, name string) [2]int64 { return [2]int64{constants[level], constants[name]} }
+
+var sockopts = map[[2]int64]option{
+	key("SOL_TCP", "TCP_NODELAY"): {bool: true,
+		conf: func(c *transport.Config, v int64) error { c.Nagle = v == 0; return nil },
+		live: func(f *file, c *conn.Conn, v int64) error { return c.SetNoDelay(v != 0) }},
+	key("SOL_TCP", "TCP_MAXSEG"): {
+		conf: func(c *transport.Config, v int64) error {
+			if v < 64 || v > 32767 {
+				return syscall.EINVAL
+			}
+			c.MSS = int(v)
+			return nil
+		},
+		get: func(f *file) (int64, error) {
+			switch {
+			case f.c != nil:
+				return int64(f.c.Info().SendMSS), nil
+			case f.conf.MSS != 0:
+				return int64(f.conf.MSS), nil
+			}
+			return 536, nil
+		}},
+	key("SOL_TCP", "TCP_USER_TIMEOUT"): {
+		conf: func(c *transport.Config, v int64) error { c.UserTimeout = millis(v); return negative(v) },
+		live: func(f *file, c *conn.Conn, v int64) error {
+			if v < 0 {
+				return syscall.EINVAL
+			}
+			return c.SetUserTimeout(millis(v))
+		}},
+	key("SOL_TCP", "TCP_SYNCNT"): {def: 6,
+		conf: func(c *transport.Config, v int64) error {
+			if v < 1 || v > 127 {
+				return syscall.EINVAL
+			}
+			c.SYNRetries = int(v)
+			return nil
+		}},
+	key("SOL_TCP", "TCP_LINGER2"): {def: 60,
+		conf: func(c *transport.Config, v int64) error {
+			if v > 0 {
+				c.OrphanTimeout = time.Duration(v) * time.Second
+			}
+			return nil
+		}},
+	key("SOL_TCP", "TCP_CORK"):          {bool: true, lacks: "TCP_CORK", harmless: []int64{0}},
+	key("SOL_TCP", "TCP_QUICKACK"):      {bool: true, lacks: "TCP_QUICKACK", harmless: []int64{0}, def: 1},
+	key("SOL_TCP", "TCP_NOTSENT_LOWAT"): {lacks: "TCP_NOTSENT_LOWAT"},
+	key("SOL_TCP", "TCP_WINDOW_CLAMP"):  {lacks: "TCP_WINDOW_CLAMP", harmless: []int64{0}},
+	key("SOL_TCP", "TCP_DEFER_ACCEPT"):  {lacks: "TCP_DEFER_ACCEPT", harmless: []int64{0}},
+	key("SOL_TCP", "TCP_FASTOPEN"):      {lacks: "TCP_FASTOPEN", harmless: []int64{0}},
+	key("SOL_TCP", "TCP_MD5SIG"):        {lacks: "TCP_MD5SIG"},
+	key("SOL_TCP", "TCP_REPAIR"):        {lacks: "TCP_REPAIR", harmless: []int64{0}},
+	key("SOL_TCP", "TCP_INQ"):           {lacks: "TCP_INQ", harmless: []int64{0}},
+	key("SOL_TCP", "TCP_NOOPT"): {bool: true,
+		conf: func(c *transport.Config, v int64) error {
+			c.NoSACK, c.NoTimestamps, c.NoWindowScale = v != 0, v != 0, v != 0
+			return nil
+		}},
+	key("SOL_TCP", "TCP_REMOTE_UDP_ENCAPS_PORT"): {
+		conf: func(c *transport.Config, v int64) error { return nil }},
+
+	key("SOL_SOCKET", "SO_SNDBUF"): {def: 16384,
+		conf: func(c *transport.Config, v int64) error { c.SendBuffer = int(min(max(v, 2048), 1<<30)); return nil },
+		live: func(f *file, c *conn.Conn, v int64) error { return c.SetWriteBuffer(int(min(max(v, 2048), 1<<30))) },
+		get:  func(f *file) (int64, error) { return f.buffer(f.conf.SendBuffer), nil }},
+	key("SOL_SOCKET", "SO_RCVBUF"): {def: 131072,
+		conf: func(c *transport.Config, v int64) error { c.ReceiveBuffer = int(min(max(v, 1152), 1<<30)); return nil },
+		live: func(f *file, c *conn.Conn, v int64) error { return c.SetReadBuffer(int(min(max(v, 1152), 1<<30))) },
+		get:  func(f *file) (int64, error) { return f.buffer(f.conf.ReceiveBuffer), nil }},
+	key("SOL_SOCKET", "SO_ERROR"): {
+		get: func(f *file) (int64, error) { return errnoValue[errnoName(f.pendingError())], nil }},
+	key("SOL_SOCKET", "SO_TYPE"):       {get: func(*file) (int64, error) { return 1, nil }},
+	key("SOL_SOCKET", "SO_PROTOCOL"):   {get: func(*file) (int64, error) { return 6, nil }},
+	key("SOL_SOCKET", "SO_ACCEPTCONN"): {get: func(f *file) (int64, error) { return bit(f.l != nil), nil }},
+	key("SOL_SOCKET", "SO_DOMAIN"): {get: func(f *file) (int64, error) {
+		if f.ipv6 {
+			return 10, nil
+		}
+		return 2, nil
+	}},
+	key("SOL_SOCKET", "SO_REUSEADDR"):       {none: true, bool: true},
+	key("SOL_SOCKET", "SO_REUSEPORT"):       {none: true, bool: true},
+	key("SOL_SOCKET", "SO_NOSIGPIPE"):       {none: true, bool: true},
+	key("SOL_SOCKET", "SO_DEBUG"):           {none: true, bool: true},
+	key("SOL_SOCKET", "SO_MARK"):            {none: true},
+	key("SOL_SOCKET", "SO_PRIORITY"):        {none: true},
+	key("SOL_SOCKET", "SO_OOBINLINE"):       {none: true, bool: true},
+	key("SOL_SOCKET", "SO_RCVLOWAT"):        {lacks: "SO_RCVLOWAT", harmless: []int64{0, 1}, def: 1},
+	key("SOL_SOCKET", "SO_TIMESTAMPING"):    {lacks: "SO_TIMESTAMPING", harmless: []int64{0}},
+	key("SOL_SOCKET", "SO_ZEROCOPY"):        {lacks: "SO_ZEROCOPY", harmless: []int64{0}},
+	key("SOL_SOCKET", "SO_TXREHASH"):        {none: true},
+	key("SOL_SOCKET", "SO_BUSY_POLL"):       {none: true},
+	key("SOL_SOCKET", "SO_SNDBUFFORCE"):     {none: true},
+	key("SOL_SOCKET", "SO_MAX_PACING_RATE"): {lacks: "SO_MAX_PACING_RATE", harmless: []int64{-1, 0, 0xffffffff}},
+
+	key("SOL_IP", "IP_TOS"):                  {conf: setTOS, live: liveTOS},
+	key("SOL_IPV6", "IPV6_TCLASS"):           {conf: setTOS, live: liveTOS},
+	key("SOL_IP", "IP_TTL"):                  {conf: setTTL, def: 64},
+	key("SOL_IPV6", "IPV6_UNICAST_HOPS"):     {conf: setTTL, def: 64},
+	key("SOL_IP", "IP_MTU_DISCOVER"):         {lacks: "IP_MTU_DISCOVER", harmless: []int64{1, 2}, def: 1},
+	key("SOL_IPV6", "IPV6_MTU_DISCOVER"):     {lacks: "IPV6_MTU_DISCOVER", harmless: []int64{1, 2}, def: 1},
+	key("SOL_IP", "IP_RECVERR"):              {lacks: "IP_RECVERR", harmless: []int64{0}, bool: true},
+	key("SOL_IPV6", "IPV6_RECVERR"):          {lacks: "IPV6_RECVERR", harmless: []int64{0}, bool: true},
+	key("SOL_IPV6", "IPV6_V6ONLY"):           {none: true, bool: true},
+	key("SOL_IP", "IP_FREEBIND"):             {none: true, bool: true},
+	key("SOL_IP", "IP_BIND_ADDRESS_NO_PORT"): {none: true, bool: true},
+	key("SOL_IPV6", "IPV6_FLOWINFO_SEND"):    {none: true, bool: true},
+	key("SOL_IPV6", "IPV6_AUTOFLOWLABEL"):    {none: true, bool: true},
+	key("SOL_IP", "IP_MTU"): {get: func(f *file) (int64, error) {
+		f.r.w.mu.Lock()
+		defer f.r.w.mu.Unlock()
+		return int64(f.r.w.mtu), nil
+	}},
+}
+
+func bit(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func negative(v int64) error {
+	if v < 0 {
+		return syscall.EINVAL
+	}
+	return nil
+}
+
+// buffer is a buffer's size as the system that the script is for would tell it: Linux
+// doubles what was set.
+func (f *file) buffer(n int) int64 {
+	if f.r.conf.freebsd {
+		return int64(n)
+	}
+	return 2 * int64(n)
+}
+
+// setTOS leaves the ECN bits, which belong to the stack.
+func setTOS(c *transport.Config, v int64) error {
+	if v < 0 || v > 255 {
+		return syscall.EINVAL
+	}
+	c.TrafficClass = uint8(v) &^ 3
+	return nil
+}
+
+func liveTOS(f *file, c *conn.Conn, v int64) error { return c.SetTrafficClass(uint8(v) &^ 3) }
+
+func setTTL(c *transport.Config, v int64) error {
+	if v < 1 || v > 255 {
+		return syscall.EINVAL
+	}
+	c.HopLimit = int(v)
+	return nil
+}
+
+// sockoptKey finds an option; FreeBSD says IPPROTO_TCP where Linux has SOL_TCP, whose
+// numbers are the same.
+func sockoptKey(c *Call) (k [2]int64, name string, err error) {
+	if k[0], err = c.num(1); err != nil {
+		return k, "", err
+	}
+	if k[1], err = c.num(2); err != nil {
+		return k, "", err
+	}
+	return k, describe(c.arg(2)), nil
+}
+
+var keepOptions = map[[2]int64]bool{
+	key("SOL_SOCKET", "SO_KEEPALIVE"): true, key("SOL_TCP", "TCP_KEEPIDLE"): true,
+	key("SOL_TCP", "TCP_KEEPINTVL"): true, key("SOL_TCP", "TCP_KEEPCNT"): true,
+}
+
+func callSetsockopt(r *runner, c *Call) (*op, error) {
+	f, err := r.file(c, 0)
+	if err != nil || f == nil {
+		return bad(orBadFile(err))
+	}
+	k, name, err := sockoptKey(c)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case k == key("SOL_TCP", "TCP_CONGESTION"):
+		return f.setCongestion(c.arg(3))
+	case k == key("SOL_SOCKET", "SO_LINGER"):
+		return f.setLinger(c.arg(3))
+	case k == key("SOL_SOCKET", "SO_RCVTIMEO") || k == key("SOL_SOCKET", "SO_SNDTIMEO"):
+		return nil, unsupported("%s", name)
+	case k == key("SOL_TCP", "TCP_FUNCTION_BLK"):
+		r.note("TCP_FUNCTION_BLK ignored")
+		return nil, nil
+	}
+	if isAny(c.arg(3)) {
+		return nil, unsupported("%s without a value", name)
+	}
+	v, err := eval(c.arg(3))
+	if err != nil {
+		return nil, err
+	}
+	if keepOptions[k] {
+		return f.setKeepAlive(k, v)
+	}
+	if k == key("SOL_TCP", "TCP_REMOTE_UDP_ENCAPS_PORT") {
+		r.conf.udpPeer = uint16(v)
+	}
+	o, ok := sockopts[k]
+	switch {
+	case !ok:
+		return nil, unsupported("the option %s", name)
+	case o.lacks != "" && !slices.Contains(o.harmless, v):
+		return nil, unsupported("%s", o.lacks)
+	case o.none || o.lacks != "":
+	case f.c != nil && o.live == nil:
+		return nil, unsupported("%s on an open connection", name)
+	case f.c != nil:
+		err = o.live(f, f.c, v)
+		if o.conf != nil && err == nil {
+			err = o.conf(&f.conf, v)
+		}
+	case o.conf == nil:
+		return bad(syscall.ENOPROTOOPT)
+	default:
+		err = o.conf(&f.conf, v)
+	}
+	if err != nil {
+		if errnoName(err) == "" {
+			r.note("%s: %v", name, err)
+			err = syscall.EINVAL // conn's own words for it
+		}
+		return bad(err)
+	}
+	f.options[k] = v
+	return nil, nil
+}
+
+func (f *file) setCongestion(x Expr) (*op, error) {
+	s, ok := x.(String)
+	if a, is := x.(Array); is && len(a.Items) == 1 {
+		s, ok = a.Items[0].(String)
+	}
+	if !ok {
+		return nil, unsupported("TCP_CONGESTION with %s", describe(x))
+	}
+	name, err := ccName(s.Value)
+	if err != nil {
+		return nil, err
+	}
+	if f.c != nil {
+		if f.c.Info().CongestionControl == name {
+			return nil, nil
+		}
+		return nil, unsupported("TCP_CONGESTION on an open connection")
+	}
+	f.conf.CongestionControl, f.cc = name, s.Value
+	return nil, nil
+}
+
+// setLinger takes {onoff, seconds}, with names or without.
+func (f *file) setLinger(x Expr) (*op, error) {
+	if a, ok := x.(Array); ok && len(a.Items) == 1 {
+		x = a.Items[0]
+	}
+	s, ok := x.(Struct)
+	if !ok || len(s.Fields) != 2 {
+		return nil, unsupported("SO_LINGER with %s", describe(x))
+	}
+	on, err := eval(s.Fields[0].Value)
+	if err != nil {
+		return nil, err
+	}
+	sec, err := eval(s.Fields[1].Value)
+	if err != nil {
+		return nil, err
+	}
+	linger := int(sec)
+	if on == 0 {
+		linger = -1
+	}
+	if f.c != nil {
+		if err := f.c.SetLinger(linger); err != nil {
+			return bad(err)
+		}
+		return nil, nil
+	}
+	switch { // Config counts otherwise than SetLinger
+	case linger < 0:
+		f.conf.Linger = 0
+	case linger == 0:
+		f.conf.Linger = -1
+	default:
+		f.conf.Linger = linger
+	}
+	return nil, nil
+}
+
+func (f *file) setKeepAlive(k [2]int64, v int64) (*op, error) {
+	d := time.Duration(v) * time.Second
+	switch k {
+	case key("SOL_SOCKET", "SO_KEEPALIVE"):
+		f.keep.Enable = v != 0
+	case key("SOL_TCP", "TCP_KEEPIDLE"):
+		f.keep.Idle, f.conf.KeepAliveIdle = d, d
+	case key("SOL_TCP", "TCP_KEEPINTVL"):
+		f.keep.Interval, f.conf.KeepAliveInterval = d, d
+	case key("SOL_TCP", "TCP_KEEPCNT"):
+		f.keep.Count, f.conf.KeepAliveCount = int(v), int(v)
+	}
+	if k != key("SOL_SOCKET", "SO_KEEPALIVE") && (v < 1 || v > 32767) {
+		return bad(syscall.EINVAL)
+	}
+	f.options[k], f.keepSet = v, true
+	f.conf.KeepAlive = f.keep.Enable
+	if f.c == nil {
+		return nil, nil
+	}
+	if err := f.c.SetKeepAliveConfig(f.keepConfig()); err != nil {
+		return bad(err)
+	}
+	return nil, nil
+}
+
+// keepConfig says "as it is" where the script has said nothing: a zero would mean
+// package net's defaults.
+func (f *file) keepConfig() net.KeepAliveConfig {
+	k := f.keep
+	if k.Idle == 0 {
+		k.Idle = -1
+	}
+	if k.Interval == 0 {
+		k.Interval = -1
+	}
+	if k.Count == 0 {
+		k.Count = -1
+	}
+	return k
+}
+
+func callGetsockopt(r *runner, c *Call) (*op, error) {
+	f, err := r.file(c, 0)
+	if err != nil || f == nil {
+		return bad(orBadFile(err))
+	}
+	k, name, err := sockoptKey(c)
+	if err != nil {
+		return nil, err
+	}
+	want := c.arg(3)
+	switch k {
+	case key("SOL_TCP", "TCP_INFO"):
+		s, ok := want.(Struct)
+		if !ok {
+			return nil, nil
+		}
+		return now(outcome{check: func() error { return r.checkInfo(f, s) }})
+	case key("SOL_TCP", "TCP_CONGESTION"):
+		return now(outcome{check: func() error { return f.checkCongestion(want) }})
+	case key("SOL_SOCKET", "SO_LINGER"), key("SOL_TCP", "TCP_FUNCTION_BLK"):
+		return nil, nil
+	}
+	o, ok := sockopts[k]
+	if !ok && !keepOptions[k] {
+		return nil, unsupported("the option %s", name)
+	}
+	v, set := f.options[k]
+	switch {
+	case o.get != nil:
+		if v, err = o.get(f); err != nil {
+			return bad(err)
+		}
+	case !set && keepOptions[k]:
+		v = map[int64]int64{9: bit(f.conf.KeepAlive), 4: 7200, 5: 75, 6: 9}[k[1]]
+	case !set:
+		v = o.def
+	case o.bool:
+		v = bit(v != 0)
+	}
+	return now(outcome{check: func() error {
+		if isAny(want) {
+			return nil
+		}
+		w, err := evalErrno(want)
+		if err != nil {
+			return err
+		}
+		if w != v {
+			return fmt.Errorf("bad getsockopt %s: expected: %d actual: %d", name, w, v)
+		}
+		return nil
+	}})
+}
+
+// evalErrno is eval that knows the names of errors, for SO_ERROR.
+func evalErrno(x Expr) (int64, error) {
+	y := x
+	if a, ok := x.(Array); ok && len(a.Items) == 1 {
+		y = a.Items[0]
+	}
+	if s, ok := y.(Symbol); ok {
+		if v, ok := errnoValue[s.Name]; ok {
+			return v, nil
+		}
+	}
+	return eval(x)
+}
+
+func (f *file) checkCongestion(x Expr) error {
+	if a, ok := x.(Array); ok && len(a.Items) == 1 {
+		x = a.Items[0]
+	}
+	s, ok := x.(String)
+	if !ok {
+		return nil
+	}
+	have := f.cc
+	if have == "" {
+		have = f.conf.CongestionControl
+	}
+	if have == "" {
+		have = "reno"
+	}
+	if want, err := ccName(s.Value); err != nil || s.Value != have && want != have {
+		return errors.Join(err, fmt.Errorf("expected congestion control %s but it is %s", s.Value, have))
+	}
+	return nil
+}
