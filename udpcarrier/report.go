@@ -23,5 +23,8 @@ func networkError(err error) (syscall.Errno, bool) {
 		return 0, false
 	}
 	e = translate(e)
-	return e, slices.Contains(reports, e)
+	return e, isReport(e)
 }
+
+// isReport is networkError for a bare number.
+func isReport(e syscall.Errno) bool { return slices.Contains(reports, e) }
