@@ -13,11 +13,13 @@ import (
 )
 
 // Sizes of a batch, in messages. A socket that has been waiting starts with a short
-// one, so that many sockets that wake at once do not borrow much; one that fills it
-// gets long ones, whose system calls cost little per datagram of 1500 bytes.
+// one, so that many sockets that wake at once do not borrow much. One that fills it
+// with small messages gets a long one next, which halves the cost of a datagram of
+// 1500 bytes; large ones gain nothing, and would leave the processor's caches.
 const (
-	shortBatch = 8
-	longBatch  = 32
+	shortBatch   = 8
+	longBatch    = 32
+	smallMessage = 8 << 10 // bytes, on average
 	// A message may be a whole datagram of the greatest length, or as many as the
 	// kernel coalesced, which are no more bytes than that.
 	messageRoom = 1 << 16
@@ -76,6 +78,14 @@ func (r *reader) arm(i int) {
 	h.SetControllen(receiveOOB)
 }
 
+// bytes is how much a full batch brought.
+func (r *reader) bytes() (n int) {
+	for i := range r.ms {
+		n += int(r.ms[i].Len)
+	}
+	return n
+}
+
 // release gives the reader back, of whose messages the first n were used.
 func (r *reader) release(n int) {
 	for i := range n {
@@ -91,8 +101,8 @@ type inbound struct {
 	ask     func(fd uintptr)
 	poll    pollState
 
-	// busy: the last batch was full, there is probably more. woken: the runtime has
-	// said that something came.
+	// busy: the last batch was full of small messages. woken: the runtime has said that
+	// something came.
 	busy, woken bool
 
 	// What receive found: r with n messages, or nothing because of errno.
@@ -126,7 +136,8 @@ func (in *inbound) try(sys syscalls, fd uintptr) bool {
 		}
 	}
 	if in.errno == 0 {
-		in.r, in.busy = r, in.n == len(r.ms)
+		in.r = r
+		in.busy = in.n == len(r.ms) && r.bytes() < in.n*smallMessage
 		return true
 	}
 	in.r, in.busy = nil, false

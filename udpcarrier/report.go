@@ -18,6 +18,9 @@ var reports = []syscall.Errno{
 
 // networkError returns the error number if err is one of the reports.
 func networkError(err error) (syscall.Errno, bool) {
+	if err == nil {
+		return 0, false // before e, which costs an allocation
+	}
 	var e syscall.Errno
 	if !errors.As(err, &e) {
 		return 0, false
