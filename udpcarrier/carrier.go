@@ -19,6 +19,7 @@ type Carrier struct {
 	caps       carrier.Caps
 	recv, send int // socket buffers granted; 0 unknown
 	counts     counts
+	trains     trainBook
 	closed     atomic.Bool
 }
 
@@ -36,14 +37,16 @@ type link interface {
 
 // counts are the events that nobody is told of otherwise.
 type counts struct {
-	truncated, strange atomic.Uint64
+	truncated, strange, refused, trainless atomic.Uint64
 }
 
 // Stats are counters of a carrier's life.
 type Stats struct {
-	Truncated uint64 // datagrams dropped because they were longer than UDP allows
+	Truncated uint64 // datagrams dropped because they, or what the system tells of them, were too long
 	Strange   uint64 // datagrams dropped because their sender's address is none of UDP's
 	Overflows uint64 // datagrams that the system dropped because the receive buffer was full, on Linux
+	Refused   uint64 // trains that the system refused, and whose segments were sent one by one
+	Trainless uint64 // paths on which trains were switched off, by such a refusal or by DistrustTrains
 }
 
 // ReadBatch waits for datagrams and reports; see carrier.Carrier. Over a plain
@@ -124,7 +127,10 @@ func (c *Carrier) Buffers() (recv, send int) { return c.recv, c.send }
 
 // Stats returns the carrier's counters. It may be called at any time.
 func (c *Carrier) Stats() Stats {
-	s := Stats{Truncated: c.counts.truncated.Load(), Strange: c.counts.strange.Load()}
+	s := Stats{
+		Truncated: c.counts.truncated.Load(), Strange: c.counts.strange.Load(),
+		Refused: c.counts.refused.Load(), Trainless: c.counts.trainless.Load(),
+	}
 	if u, ok := c.pc.(*net.UDPConn); ok {
 		s.Overflows = overflows(u)
 	}

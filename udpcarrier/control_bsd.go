@@ -25,7 +25,7 @@ func appendControl(b []byte, k controlKey) []byte {
 }
 
 // parseControl reads the address that a datagram was sent to.
-func parseControl(b []byte) (local netip.Addr, trafficClass uint8) {
+func parseControl(b []byte) (m received) {
 	for len(b) >= unix.SizeofCmsghdr {
 		h, data, rest, err := unix.ParseOneSocketControlMessage(b)
 		if err != nil {
@@ -33,13 +33,13 @@ func parseControl(b []byte) (local netip.Addr, trafficClass uint8) {
 		}
 		switch {
 		case h.Level == unix.IPPROTO_IP && h.Type == unix.IP_RECVDSTADDR && len(data) >= 4:
-			local = netip.AddrFrom4([4]byte(data))
+			m.local = netip.AddrFrom4([4]byte(data))
 		case h.Level == unix.IPPROTO_IPV6 && h.Type == unix.IPV6_PKTINFO && len(data) >= unix.SizeofInet6Pktinfo:
-			if a := netip.AddrFrom16([16]byte(data[:16])); !local.IsValid() {
-				local = a.Unmap()
+			if a := netip.AddrFrom16([16]byte(data[:16])); !m.local.IsValid() {
+				m.local = a.Unmap()
 			}
 		}
 		b = rest
 	}
-	return local, 0
+	return m
 }

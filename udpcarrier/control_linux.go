@@ -43,11 +43,16 @@ func appendControl(b []byte, k controlKey) []byte {
 			b = appendMessage(b, unix.IPPROTO_IPV6, unix.IPV6_HOPLIMIT, n[:])
 		}
 	}
+	if k.segmentSize != 0 {
+		var n [2]byte
+		binary.NativeEndian.PutUint16(n[:], k.segmentSize)
+		b = appendMessage(b, unix.SOL_UDP, unix.UDP_SEGMENT, n[:])
+	}
 	return b
 }
 
-// parseControl reads the address that a datagram was sent to and its traffic class.
-func parseControl(b []byte) (local netip.Addr, trafficClass uint8) {
+// parseControl reads what the kernel tells about a message that was received.
+func parseControl(b []byte) (m received) {
 	for len(b) >= unix.SizeofCmsghdr {
 		h, data, rest, err := unix.ParseOneSocketControlMessage(b)
 		if err != nil {
@@ -56,18 +61,21 @@ func parseControl(b []byte) (local netip.Addr, trafficClass uint8) {
 		switch {
 		case h.Level == unix.IPPROTO_IP && h.Type == unix.IP_PKTINFO && len(data) >= unix.SizeofInet4Pktinfo:
 			// ipi_spec_dst, not ipi_addr: it is ours even if the datagram was broadcast.
-			local = netip.AddrFrom4([4]byte(data[4:8]))
+			m.local = netip.AddrFrom4([4]byte(data[4:8]))
 		case h.Level == unix.IPPROTO_IPV6 && h.Type == unix.IPV6_PKTINFO && len(data) >= unix.SizeofInet6Pktinfo:
 			// An IPv4 datagram on a dual-stack socket has both; IPv4's own is more exact.
-			if a := netip.AddrFrom16([16]byte(data[:16])); !local.IsValid() {
-				local = a.Unmap()
+			if a := netip.AddrFrom16([16]byte(data[:16])); !m.local.IsValid() {
+				m.local = a.Unmap()
 			}
 		case h.Level == unix.IPPROTO_IP && h.Type == unix.IP_TOS && len(data) >= 1:
-			trafficClass = data[0]
+			m.trafficClass = data[0]
 		case h.Level == unix.IPPROTO_IPV6 && h.Type == unix.IPV6_TCLASS && len(data) >= 4:
-			trafficClass = uint8(binary.NativeEndian.Uint32(data))
+			m.trafficClass = uint8(binary.NativeEndian.Uint32(data))
+		case h.Level == unix.SOL_UDP && h.Type == unix.UDP_GRO && len(data) >= 4:
+			// An int; what is no size is as good as none.
+			m.segmentSize = max(0, int(int32(binary.NativeEndian.Uint32(data))))
 		}
 		b = rest
 	}
-	return local, trafficClass
+	return m
 }

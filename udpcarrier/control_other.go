@@ -2,8 +2,6 @@
 
 package udpcarrier
 
-import "net/netip"
-
 func appendControl(b []byte, _ controlKey) []byte { return b }
 
-func parseControl([]byte) (netip.Addr, uint8) { return netip.Addr{}, 0 }
+func parseControl([]byte) received { return received{} }

@@ -78,7 +78,7 @@ func peerOf(sa unix.Sockaddr) netip.AddrPort {
 	case *unix.SockaddrInet6:
 		a := netip.AddrFrom16(sa.Addr).Unmap()
 		if sa.ZoneId != 0 && a.Is6() {
-			a = a.WithZone(zoneName(sa.ZoneId))
+			a = a.WithZone(zones.name(sa.ZoneId))
 		}
 		return netip.AddrPortFrom(a, uint16(sa.Port))
 	}

@@ -15,7 +15,7 @@ const mtuLife = 5 * time.Second
 // routeMTU asks the system by a socket that is connected to peer (nothing is sent)
 // and closed at once.
 func routeMTU(peer netip.Addr) int {
-	family, sa := unix.AF_INET6, sockaddr(peer)
+	family, sa := unix.AF_INET6, discardPort(peer)
 	if peer.Unmap().Is4() {
 		family = unix.AF_INET
 	}
@@ -30,13 +30,13 @@ func routeMTU(peer netip.Addr) int {
 	return fdMTU(fd, family == unix.AF_INET6)
 }
 
-// sockaddr is peer with some port: the route does not depend on it.
-func sockaddr(peer netip.Addr) unix.Sockaddr {
+// discardPort is peer with some port: the route does not depend on it.
+func discardPort(peer netip.Addr) unix.Sockaddr {
 	const discard = 9 // RFC 863
 	if a := peer.Unmap(); a.Is4() {
 		return &unix.SockaddrInet4{Port: discard, Addr: a.As4()}
 	}
-	return &unix.SockaddrInet6{Port: discard, Addr: peer.As16(), ZoneId: zoneID(peer.Zone())}
+	return &unix.SockaddrInet6{Port: discard, Addr: peer.As16(), ZoneId: zones.id(peer.Zone())}
 }
 
 // socketMTU asks the same of a connected socket.

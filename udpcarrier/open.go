@@ -161,7 +161,7 @@ func (c *Carrier) openSocket(u *net.UDPConn) error {
 	}
 	if !c.opts.portable {
 		if l := newBatchLink(s); l != nil {
-			c.caps.TrafficClass, c.caps.HopLimit = true, true
+			c.caps.Trains, c.caps.TrafficClass, c.caps.HopLimit = s.gso, true, true
 			c.link = l
 			return nil
 		}

@@ -2,6 +2,9 @@ package udpcarrier
 
 import (
 	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
 	"syscall"
 )
 
@@ -20,6 +23,15 @@ type Options struct {
 	// net.ListenConfig and net.Dialer. It is not used over a transport.Net.
 	// Default nil.
 	Control func(network, address string, c syscall.RawConn) error
+	// NoGSO makes the segments of a train go one by one, even if the system would take
+	// it in one piece; NoGRO keeps the system from making one piece of several that
+	// arrived. They are for systems that do it badly, as are the environment variables
+	// CULVERT_NO_GSO and CULVERT_NO_GRO, which do the same for every carrier that is
+	// opened while they are set. Default false.
+	NoGSO, NoGRO bool
+	// Logger is told once of each path on which trains were switched off. Default
+	// slog.Default.
+	Logger *slog.Logger
 
 	// portable keeps to the code that works on every system (tests).
 	portable bool
@@ -56,10 +68,20 @@ func (o *Options) check() error {
 
 // fill replaces zero fields by their defaults; MTU stays 0, "ask the system".
 func (o *Options) fill() {
+	o.NoGSO = o.NoGSO || switched("CULVERT_NO_GSO")
+	o.NoGRO = o.NoGRO || switched("CULVERT_NO_GRO")
 	if o.ReceiveBuffer == 0 {
 		o.ReceiveBuffer = defaultBuffer
 	}
 	if o.SendBuffer == 0 {
 		o.SendBuffer = defaultBuffer
 	}
+}
+
+// switched reports whether an environment variable is set, to something that does
+// not say no.
+func switched(name string) bool {
+	v := os.Getenv(name)
+	on, err := strconv.ParseBool(v)
+	return v != "" && (on || err != nil)
 }

@@ -18,10 +18,16 @@ var reports = []syscall.Errno{
 
 // networkError returns the error number if err is one of the reports.
 func networkError(err error) (syscall.Errno, bool) {
+	if err == nil {
+		return 0, false // before e, which costs an allocation
+	}
 	var e syscall.Errno
 	if !errors.As(err, &e) {
 		return 0, false
 	}
 	e = translate(e)
-	return e, slices.Contains(reports, e)
+	return e, isReport(e)
 }
+
+// isReport is networkError for a bare number.
+func isReport(e syscall.Errno) bool { return slices.Contains(reports, e) }

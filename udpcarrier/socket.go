@@ -17,6 +17,7 @@ type socket struct {
 	raw      syscall.RawConn
 	inet6    bool // an IPv6 socket, whatever it carries
 	wildcard bool // bound to no address: the local one is another for each peer
+	gso, gro bool // it sends trains in one piece; it may receive several segments in one
 	cache    *mtuCache
 }
 
@@ -80,8 +81,8 @@ type socketBatch struct {
 	buf   [1 << 16]byte
 }
 
-// oobSize is room for the control messages of one datagram: source address, traffic
-// class and hop limit in either direction.
+// oobSize is room for the control messages of one datagram to be sent: source address,
+// traffic class, hop limit and segment size; or for those of one received here.
 const oobSize = 128
 
 var socketBatches sync.Pool
@@ -105,8 +106,8 @@ func (l *socketLink) read() (*carrier.Batch, error) {
 			var from netip.AddrPort
 			n, oobn, flags, from, err = l.udp.ReadMsgUDPAddrPort(b.buf[:], b.oob[:])
 			if err == nil && flags&msgTrunc == 0 {
-				b.d[0] = carrier.Datagram{Peer: l.peer(from), Data: b.buf[:n]}
-				b.d[0].Local, b.d[0].TrafficClass = parseControl(b.oob[:oobn])
+				m := parseControl(b.oob[:oobn])
+				b.d[0] = carrier.Datagram{Peer: l.peer(from), Local: m.local, Data: b.buf[:n], TrafficClass: m.trafficClass}
 				if !b.d[0].Local.IsValid() {
 					b.d[0].Local = l.bound()
 				}
@@ -211,6 +212,14 @@ func (s *socket) control(b []byte, d *carrier.Datagram, to netip.AddrPort) []byt
 type controlKey struct {
 	source       netip.Addr // the zero Addr: the system's choice
 	trafficClass uint8
-	hopLimit     uint8 // 0: the system's default
-	v4           bool  // the datagram is IPv4, whatever the socket
+	hopLimit     uint8  // 0: the system's default
+	v4           bool   // the datagram is IPv4, whatever the socket
+	segmentSize  uint16 // of a train for the system to divide; 0: it is none
+}
+
+// received is what control messages say of what was received.
+type received struct {
+	local        netip.Addr // the zero Addr: they do not tell
+	trafficClass uint8
+	segmentSize  int // of several that the system made one of; 0: it did not
 }

@@ -3,7 +3,6 @@ package udpcarrier
 import (
 	"net"
 	"net/netip"
-	"strconv"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -21,12 +20,22 @@ func isInet6(fd uintptr, _ netip.Addr) bool {
 // traffic class of each datagram. An IPv6 socket is asked for IPv4's as well: it may
 // be dual-stack. What the kernel refuses is a service less.
 func setOptions(fd uintptr, s *socket) {
-	set := func(level, name, value int) { unix.SetsockoptInt(int(fd), level, name, value) }
+	set := func(level, name, value int) bool { return unix.SetsockoptInt(int(fd), level, name, value) == nil }
 	set(unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DO)
 	set(unix.IPPROTO_IP, unix.IP_RECVTOS, 1)
 	if !s.c.opts.portable {
 		set(unix.IPPROTO_IP, unix.IP_RECVERR, 1)
 	}
+	// Whether the kernel knows them is told by setting them, and a socket that was
+	// handed to us may have them already: a size that sticks would cut our segments, and
+	// buffers of several would be taken for one.
+	known := set(unix.SOL_UDP, unix.UDP_SEGMENT, 0)
+	s.gso = known && !s.c.opts.portable && !s.c.opts.NoGSO
+	gro := 1
+	if s.c.opts.portable || s.c.opts.NoGRO {
+		gro = 0
+	}
+	s.gro = set(unix.SOL_UDP, unix.UDP_GRO, gro) && gro == 1
 	if s.wildcard {
 		set(unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
 	}
@@ -76,24 +85,4 @@ func overflows(u *net.UDPConn) uint64 {
 			uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
 	})
 	return uint64(info[unix.SK_MEMINFO_DROPS])
-}
-
-// zoneID is the index of the interface that an IPv6 zone names.
-func zoneID(zone string) uint32 {
-	if zone == "" {
-		return 0
-	}
-	if i, err := net.InterfaceByName(zone); err == nil {
-		return uint32(i.Index)
-	}
-	n, _ := strconv.ParseUint(zone, 10, 32)
-	return uint32(n)
-}
-
-// zoneName is the name of the interface with that index, as package net spells zones.
-func zoneName(id uint32) string {
-	if i, err := net.InterfaceByIndex(int(id)); err == nil {
-		return i.Name
-	}
-	return strconv.FormatUint(uint64(id), 10)
 }

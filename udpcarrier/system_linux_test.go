@@ -218,19 +218,6 @@ func (u *unpollable) Read(f func(uintptr) bool) error {
 	return u.RawConn.Read(f)
 }
 
-// unbatchable says the same of a batch.
-type unbatchable struct {
-	batcher
-	times int
-}
-
-func (u *unbatchable) ReadBatch(ms []ipv4.Message, flags int) (int, error) {
-	if u.times--; u.times >= 0 {
-		return 0, &net.OpError{Op: "read", Err: errors.New("not pollable")}
-	}
-	return u.batcher.ReadBatch(ms, flags)
-}
-
 func TestNotPollable(t *testing.T) {
 	c := must[*Carrier](t)(Listen("udp", at(loopback4, 0), Options{}))
 	peer := must[*Carrier](t)(Listen("udp", at(loopback4, 0), Options{}))
@@ -238,7 +225,6 @@ func TestNotPollable(t *testing.T) {
 	defer peer.Close()
 	l := c.link.(*batchLink)
 	l.raw = &unpollable{l.raw, 3}
-	l.pc = &unbatchable{l.pc, 3}
 	send(t, peer, carrier.Datagram{Peer: c.LocalAddr(), Data: make([]byte, 20)})
 	if d := next(t, c); len(d.Data) != 20 {
 		t.Errorf("%d bytes, %v", len(d.Data), d.Err)
@@ -392,8 +378,8 @@ func TestControlMessages(t *testing.T) {
 		if len(b) > oobSize {
 			t.Errorf("%+v takes %d bytes", k, len(b))
 		}
-		if local, class := parseControl(b); local != k.source || class != k.trafficClass {
-			t.Errorf("%+v is parsed as %v, %#x", k, local, class)
+		if m := parseControl(b); m.local != k.source || m.trafficClass != k.trafficClass {
+			t.Errorf("%+v is parsed as %+v", k, m)
 		}
 		for n := range b {
 			parseControl(b[:n])

@@ -1,0 +1,5 @@
+//go:build !race
+
+package udpcarrier
+
+const poolsForget = false

@@ -1,0 +1,264 @@
+package udpcarrier
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"syscall"
+	"unsafe"
+
+	"example.com/culvert/carrier"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// writeBatch is how many messages one system call is given at most.
+	writeBatch = 64
+	// maxTrainSegments is what every kernel with UDP_SEGMENT takes (UDP_MAX_SEGMENTS,
+	// which later grew to 128).
+	maxTrainSegments = 64
+	// sendTries is how often a message is sent that fails. With IP_RECVERR a socket that
+	// received an ICMP error fails its next send, whoever that is to, once for each
+	// report; and the report is in the error queue in any case.
+	sendTries = 3
+)
+
+// writer is what sending a batch takes: a message per segment, or per train.
+type writer struct {
+	link *batchLink // in use by
+	ms   [writeBatch]unix.Mmsghdr
+	iovs [writeBatch]unix.Iovec
+	at   [writeBatch]position // where the message begins
+	used int                  // messages that hold somebody's bytes
+
+	// Addresses and control messages, one each for runs of equal ones.
+	names [writeBatch]sockaddr
+	oobs  [writeBatch][oobSize]byte
+
+	// try and wait are handed to RawConn, once made so that they cost nothing: they send
+	// the messages from first to last and leave the result in sent and errno.
+	try         func(fd uintptr)
+	wait        func(fd uintptr) bool
+	ask         func(fd uintptr)
+	first, last int
+	sent        int
+	errno       syscall.Errno
+}
+
+// position is a segment that is to be sent: a datagram and an offset into it.
+type position struct{ datagram, offset int }
+
+var writers = sync.Pool{New: func() any {
+	w := new(writer)
+	for i := range w.ms {
+		w.ms[i].Hdr.Iov = &w.iovs[i]
+		w.ms[i].Hdr.SetIovlen(1)
+	}
+	w.try = func(fd uintptr) { w.sent, w.errno = w.link.sys.sendmmsg(fd, w.ms[w.first:w.last]) }
+	w.wait = func(fd uintptr) bool {
+		w.try(fd)
+		return w.errno != unix.EAGAIN
+	}
+	w.ask = func(fd uintptr) {
+		var p pollState
+		p[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLOUT}
+		unix.Poll(p[:], briefly)
+		w.try(fd)
+	}
+	return w
+}}
+
+// release lets go of what was lent.
+func (w *writer) release() {
+	for i := range w.iovs[:w.used] {
+		w.iovs[i].Base = nil
+	}
+	w.link, w.used = nil, 0
+	writers.Put(w)
+}
+
+// isTrain reports whether the i-th message is several segments.
+func (w *writer) isTrain(i int, ds []carrier.Datagram) bool {
+	d := &ds[w.at[i].datagram]
+	return d.SegmentSize > 0 && int(w.iovs[i].Len) > d.SegmentSize
+}
+
+func (l *batchLink) write(ds []carrier.Datagram) (int, error) {
+	w := writers.Get().(*writer)
+	w.link = l
+	defer w.release()
+	var next position
+	apart := notApart
+	for next.datagram < len(ds) {
+		n, lerr := l.load(w, ds, &next, apart.datagram)
+		sent, err := l.send(w, n)
+		if err != nil {
+			at := w.at[sent]
+			if w.isTrain(sent, ds) && isTrainError(err) {
+				// Send it again at once, a message for each segment.
+				l.c.counts.refused.Add(1)
+				next, apart = at, takenApart{at.datagram, err}
+				continue
+			}
+			d := &ds[at.datagram]
+			l.cache.forget(l.to(d).Addr(), err)
+			return at.datagram, l.writeError(d, err)
+		}
+		if apart.err != nil && next.datagram > apart.datagram {
+			// Its segments went where it could not: the path takes no trains.
+			l.c.distrust(l.to(&ds[apart.datagram]), apart.err.Error())
+			apart = notApart
+		}
+		if lerr != nil {
+			return next.datagram, l.writeError(&ds[next.datagram], lerr)
+		}
+	}
+	return len(ds), nil
+}
+
+// takenApart is a train that the kernel refused, and why.
+type takenApart struct {
+	datagram int
+	err      error
+}
+
+var notApart = takenApart{datagram: -1}
+
+// isTrainError reports whether a train may have failed for being one. EIO: the device
+// cannot compute checksums, or IPsec is on the way (udp_send_skb); EINVAL: more
+// segments than the kernel takes, checksums switched off, or no such control message;
+// EMSGSIZE: a segment that is too long, which in older kernels is EINVAL. If the
+// reason is another one, the segments will say so.
+func isTrainError(err error) bool {
+	return errors.Is(err, unix.EIO) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EMSGSIZE)
+}
+
+// to is whom d goes to.
+func (l *batchLink) to(d *carrier.Datagram) netip.AddrPort {
+	if p := l.c.caps.Connected; p.IsValid() {
+		return p
+	}
+	return d.Peer
+}
+
+// writeError is err as package net would return it.
+func (l *batchLink) writeError(d *carrier.Datagram, err error) error {
+	if _, ok := err.(syscall.Errno); ok {
+		err = os.NewSyscallError("sendmmsg", err)
+	}
+	op := &net.OpError{Op: "write", Net: "udp", Source: net.UDPAddrFromAddrPort(l.c.local), Err: err}
+	if to := l.to(d); to.IsValid() {
+		op.Addr = net.UDPAddrFromAddrPort(to)
+	}
+	return op
+}
+
+// load makes messages of datagrams, as many as fit, and moves next past them. The
+// datagram apart is the last one, each of its segments a message of its own. An
+// error is about the datagram at next.
+func (l *batchLink) load(w *writer, ds []carrier.Datagram, next *position, apart int) (n int, err error) {
+	connected := l.c.caps.Connected.IsValid()
+	var (
+		to   netip.AddrPort // of the messages before
+		name *byte
+		size uint32
+		key  controlKey
+		oob  []byte
+	)
+	for ; next.datagram < len(ds); next.datagram, next.offset = next.datagram+1, 0 {
+		d := &ds[next.datagram]
+		if n == len(w.ms) || apart >= 0 && next.datagram > apart {
+			return n, nil
+		}
+		peer := l.to(d)
+		if !peer.IsValid() {
+			return n, unix.EDESTADDRREQ
+		}
+		if !connected && peer != to {
+			size = w.names[n].set(peer, l.inet6)
+			name = (*byte)(unsafe.Pointer(&w.names[n]))
+		}
+		to = peer
+		k := controlKey{
+			source: l.source(d), trafficClass: d.TrafficClass, hopLimit: d.HopLimit,
+			v4: !l.inet6 || peer.Addr().Unmap().Is4(),
+		}
+		// How many bytes a segment has, and a message.
+		segment, step := d.SegmentSize, d.SegmentSize
+		if segment <= 0 || segment >= len(d.Data) {
+			segment, step = len(d.Data), len(d.Data)
+		} else if l.gso && apart != next.datagram && !l.c.trains.distrusted(peer.Addr()) {
+			step = max(segment, min(maxTrainSegments, maxDatagram/segment)*segment)
+		}
+		for {
+			if n == len(w.ms) {
+				return n, nil
+			}
+			end := min(next.offset+step, len(d.Data))
+			if k.segmentSize = 0; end-next.offset > segment {
+				k.segmentSize = uint16(segment)
+			}
+			if k != key {
+				key, oob = k, appendControl(w.oobs[n][:0], k)
+			}
+			h := &w.ms[n].Hdr
+			h.Name, h.Namelen = name, size
+			h.Control = unsafe.SliceData(oob)
+			h.SetControllen(len(oob))
+			w.iovs[n].Base = unsafe.SliceData(d.Data[next.offset:])
+			w.iovs[n].SetLen(end - next.offset)
+			w.at[n] = *next
+			n++
+			w.used = max(w.used, n)
+			if next.offset = end; end == len(d.Data) {
+				break
+			}
+		}
+	}
+	return n, nil
+}
+
+// send sends the first n messages, or tells how many before the one that fails.
+func (l *batchLink) send(w *writer, n int) (sent int, err error) {
+	short := false // the last call stopped early, and told no reason
+	for failures := 0; sent < n; {
+		w.first, w.last = sent, n
+		if err := l.sendSome(w); err != nil {
+			return sent, err
+		}
+		ok := isReport(w.errno)
+		if ok || short {
+			// The reason may have been a report, which is in the error queue.
+			l.stir()
+		}
+		if w.errno == 0 {
+			sent += w.sent
+			failures, short = 0, sent < n
+			continue
+		}
+		short = false
+		if w.errno == unix.EINTR {
+			continue
+		}
+		if failures++; !ok || failures >= sendTries {
+			return sent, w.errno
+		}
+	}
+	return sent, nil
+}
+
+// sendSome makes one system call that does something, and waits for room if it must.
+// An error is the socket's end.
+func (l *batchLink) sendSome(w *writer) error {
+	// Not by RawConn.Write at first, which lets one in at a time.
+	err := l.raw.Control(w.try)
+	for err == nil && w.errno == unix.EAGAIN {
+		err = l.raw.Write(w.wait)
+		if err != nil && !l.c.closed.Load() && isUnpollable(err) {
+			err = l.raw.Control(w.ask)
+		}
+	}
+	return err
+}
