@@ -52,6 +52,9 @@ type Config struct {
 	// ECN asks the peer for explicit congestion notification (RFC 3168). A peer that
 	// asks is answered in any case. Default does not ask.
 	ECN bool
+	// NoTailLossProbe leaves a lost tail to the retransmission timer instead of probing
+	// for it (RFC 8985 section 7). Default probes.
+	NoTailLossProbe bool
 	// KeepAlive switches keep-alive probes on. Default off.
 	KeepAlive bool
 	// KeepAliveIdle, KeepAliveInterval: how long nothing arrives before the first

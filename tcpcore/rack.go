@@ -35,7 +35,7 @@ func sentAfter(a, b uint32) bool { return int32(a-b) > 0 }
 func (e *Engine) rackDelivered(now Time, r *record, s *segment.Segment, a *acked) {
 	k := &e.rack
 	end := r.end()
-	if k.fack.Less(end) {
+	if !k.valid || k.fack.Less(end) {
 		k.fack = end
 	} else if end.Less(k.fack) && r.times == 1 {
 		k.reordered = true

@@ -27,7 +27,7 @@ const (
 // nothing selectively acknowledged, no recovery.
 func (e *Engine) armProbe(now Time) {
 	e.timer.stop(tProbe)
-	if !e.sack || e.ctl == nil || e.rec.phase != open || e.sent.count[sacked] > 0 ||
+	if e.cfg.NoTailLossProbe || !e.sack || e.ctl == nil || e.rec.phase != open || e.sent.count[sacked] > 0 ||
 		e.sent.count[inFlight] == 0 || e.snd.wnd == 0 {
 		return
 	}

@@ -55,6 +55,13 @@ type Config struct {
 	// (RFC 2018, RFC 7323). Default all are offered.
 	NoSACK, NoTimestamps, NoWindowScale bool
 
+	// ECN asks the peer for explicit congestion notification (RFC 3168). A peer that
+	// asks is answered in any case. Default does not ask.
+	ECN bool
+	// NoTailLossProbe leaves a lost tail to the retransmission timer instead of probing
+	// for it (RFC 8985 section 7). Default probes.
+	NoTailLossProbe bool
+
 	// Cork holds back segments that are not full, up to 200 ms, until
 	// conn.Conn.SetCork takes it away. Default off.
 	Cork bool
@@ -140,6 +147,8 @@ func (c *Config) settings() (*settings, error) {
 		NoSACK:            c.NoSACK,
 		NoTimestamps:      c.NoTimestamps,
 		NoWindowScale:     c.NoWindowScale,
+		ECN:               c.ECN,
+		NoTailLossProbe:   c.NoTailLossProbe,
 		Cork:              c.Cork,
 		NotSentLowWater:   c.NotSentLowWater,
 		WindowClamp:       c.WindowClamp,

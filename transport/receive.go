@@ -68,6 +68,7 @@ func (s *shard) receive(now tcpcore.Time, d *carrier.Datagram, b []byte) {
 		s.in.counts.malformed.Add(1)
 		return
 	}
+	seg.TrafficClass = d.TrafficClass
 	k := s.keyOf(d.Peer, d.Local, seg.DstPort, seg.SrcPort)
 	s.mu.Lock()
 	f, at := s.find(k)

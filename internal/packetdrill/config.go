@@ -138,7 +138,8 @@ var sysctls = map[string]sysctl{
 	"net.ipv4.tcp_congestion_control": congestionControl,
 	"net.ipv4.tcp_wmem":               memory(func(c *config, n int) { c.c.SendBuffer = n }, true),
 	"net.ipv4.tcp_rmem":               memory(func(c *config, n int) { c.c.ReceiveBuffer = n }, false),
-	"net.ipv4.tcp_ecn":                lacks("ECN", 0, 2),
+	"net.ipv4.tcp_ecn":                set(func(c *config, n int) { c.c.ECN = n == 1 || n == 3 }),
+	"net.ipv4.tcp_early_retrans":      set(func(c *config, n int) { c.c.NoTailLossProbe = n == 0 }),
 	"net.ipv4.tcp_mtu_probing":        lacks("path MTU probing", 0, 1),
 
 	// FreeBSD
