@@ -102,6 +102,7 @@ func TestDialTimeout(t *testing.T) {
 		"DialTimeout": func() (net.Conn, error) {
 			return transport.DialTimeout("tcp", to, short)
 		},
+		"a Timeout that is over": func() (net.Conn, error) { return transport.DialTimeout("tcp", to, -time.Second) },
 		"a context that is over": func() (net.Conn, error) {
 			c, cancel := context.WithDeadline(ctx, time.Now().Add(-time.Hour))
 			defer cancel()

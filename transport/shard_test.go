@@ -335,6 +335,17 @@ func TestWildcardTellsAddressesApart(t *testing.T) {
 	})
 }
 
+// Noting where a segment arrived costs nothing, whoever chose the local address.
+func TestSeenAllocatesNothing(t *testing.T) {
+	for _, learn := range []bool{false, true} {
+		f := &flow{learn: learn}
+		at := netip.MustParseAddr("192.0.2.1")
+		if n := testing.AllocsPerRun(100, func() { f.seen(at) }); n > 0 {
+			t.Errorf("learn %v: %v allocations", learn, n)
+		}
+	}
+}
+
 // A SYN flood takes the backlog and no more, and the places come back.
 func TestSYNFlood(t *testing.T) {
 	bubble(t, func(t *testing.T) {
