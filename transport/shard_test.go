@@ -346,6 +346,43 @@ func TestSeenAllocatesNothing(t *testing.T) {
 	}
 }
 
+// slow is a carrier that takes its time to tell the largest segment, which is the last
+// that a dial asks before it enters its connection.
+type slow struct {
+	*memCarrier
+	hold chan struct{}
+}
+
+func (c *slow) MMS(to netip.AddrPort) int {
+	<-c.hold
+	return c.memCarrier.MMS(to)
+}
+
+// A dial that was going on when its Endpoint closed comes to nothing.
+func TestDialWhileEndpointCloses(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		n := newMemNet()
+		serveEcho(t, mustEndpoint(t, n.open("192.0.2.2:80"), quick()))
+		c := &slow{n.open("192.0.2.1:5000"), make(chan struct{})}
+		e := mustEndpoint(t, c, quick())
+		done := make(chan error)
+		go func() {
+			_, err := e.Dial("tcp", "192.0.2.2:80")
+			done <- err
+		}()
+		synctest.Wait()
+		e.Close()
+		close(c.hold)
+		if err := <-done; !isOp(err, "dial", net.ErrClosed) {
+			t.Errorf("Dial: %v", err)
+		}
+		synctest.Wait()
+		if !c.closed() {
+			t.Error("the carrier is open")
+		}
+	})
+}
+
 // A SYN flood takes the backlog and no more, and the places come back.
 func TestSYNFlood(t *testing.T) {
 	bubble(t, func(t *testing.T) {
