@@ -484,6 +484,17 @@ func TestEphemeralPorts(t *testing.T) {
 	}
 }
 
+// All clocks of the process tell the same time.
+func TestClock(t *testing.T) {
+	first := newClock()
+	for first.now() < tcpcore.Time(time.Millisecond) {
+	}
+	before := first.now()
+	if now := newClock().now(); now < before || now > before.Add(time.Minute) {
+		t.Errorf("a new clock tells %v, an old one told %v", now, before)
+	}
+}
+
 // Connections with the same addresses and ports, one after the other, begin with
 // growing sequence numbers, whatever socket they use.
 //
