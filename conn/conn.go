@@ -66,6 +66,7 @@ type core struct {
 	reported  bool  // the user has been told why the connection broke
 	failure   error // what the carrier, or the network, ended it with
 	refused   refusals
+	soft      error // what the network said last, and nothing arrived since
 	linger    int
 	keepAlive bool
 	watch     watch

@@ -429,6 +429,23 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
+// What the network said before the peer was last heard does not explain a timeout.
+func TestTimeoutLongAfterSoftError(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		cfg := config()
+		cfg.Retries1, cfg.Retries2 = 2, 3
+		a, b := pair(t, cfg)
+		a.driver.SoftError(syscall.EHOSTUNREACH)
+		mustWrite(t, a, []byte("x"))
+		mustRead(t, b, []byte("x"))
+		time.Sleep(time.Second)
+		b.setDeaf(true)
+		mustWrite(t, a, []byte("x"))
+		_, err := a.Read(make([]byte, 1))
+		wantOp(t, err, "read", syscall.ETIMEDOUT)
+	})
+}
+
 // A network that refuses is not believed at once; when it goes on to refuse, the peer
 // is gone. What arrives in between begins the count anew.
 //
@@ -480,6 +497,18 @@ func TestDataAfterClose(t *testing.T) {
 			t.Errorf("the peer is in %v, it did not accept the reset", st)
 		}
 		<-b.over
+		var fin, rst *segment.Segment
+		for _, s := range b.take() {
+			switch {
+			case s.Flags.Has(segment.RST) && rst == nil:
+				rst = &s
+			case s.Flags.Has(segment.FIN):
+				fin = &s
+			}
+		}
+		if rst == nil || rst.Seq != fin.Seq.Add(1) {
+			t.Errorf("the FIN is %v, the first reset %v, want it behind the FIN", fin, rst)
+		}
 		if !b.how.Reset || b.how.TimeWait {
 			t.Errorf("the host of the closer hears %+v", b.how)
 		}

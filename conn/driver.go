@@ -17,7 +17,7 @@ import (
 func (d *Driver) Receive(now tcpcore.Time, s *segment.Segment) (reopen bool) {
 	d.c.mu.Lock()
 	defer d.c.mu.Unlock()
-	d.c.refused = refusals{}
+	d.c.refused, d.c.soft = refusals{}, nil
 	if d.c.engine.State() == tcpcore.Closed {
 		// It ended with an earlier segment of this batch. Nothing may take the place
 		// of the reset that the engine has for the peer.
@@ -63,6 +63,7 @@ func (d *Driver) SoftError(err error) {
 	c := d.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.soft = err
 	c.engine.SoftError(c.now(), err)
 	c.pump()
 }
@@ -75,6 +76,7 @@ func (d *Driver) HardError(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.now()
+	c.soft = err
 	c.engine.HardError(now, err)
 	if c.told && c.refused.final(now) && c.failure == nil {
 		c.failure = syscall.ECONNRESET

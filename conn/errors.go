@@ -31,7 +31,7 @@ func (c *core) cause(err error) error {
 		return syscall.ECONNREFUSED
 	case tcpcore.ErrTimeout:
 		var errno syscall.Errno
-		if errors.As(c.engine.Info().LastSoftError, &errno) && errno != 0 {
+		if errors.As(c.soft, &errno) && errno != 0 {
 			return errno
 		}
 		return syscall.ETIMEDOUT

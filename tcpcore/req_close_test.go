@@ -70,6 +70,31 @@ func TestEndings(t *testing.T) {
 	s.wantErr(ErrReset)
 }
 
+// TestAbortUnsent checks that an abort tells the peer of data that was written and never
+// sent: both sides may have closed, and the FIN waits behind a closed window.
+func TestAbortUnsent(t *testing.T) {
+	for _, state := range []State{LastAck, Closing} {
+		s := newScript(t, "ABORT in "+state.String()+" while a closed window holds data back", Config{}, Params{})
+		s.passive()
+		s.write("x")
+		s.want(PSH|ACK, 1, 1, "x")
+		s.recv(ACK, 1, 2, optWin(0))
+		s.write("never sent")
+		if state == Closing {
+			s.closeWrite()
+		}
+		s.recv(FIN|ACK, 1, 2, optWin(0))
+		s.want(ACK, 2, 2)
+		if state == LastAck {
+			s.closeWrite()
+		}
+		s.wantState(state)
+		s.abort()
+		s.want(RST|ACK, 2, 2)
+		s.wantIdle()
+	}
+}
+
 // TestCloseWithUnread checks that a user who will not read lets the peer know when something is
 // lost by that, and only then.
 //

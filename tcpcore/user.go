@@ -239,8 +239,9 @@ func (e *Engine) Abort(now Time) {
 		e.resetPeer()
 	case Closing, LastAck:
 		// The RFC sends nothing here; but the peer that has not acknowledged our
-		// FIN may lack data before it too, and must not take silence for an end.
-		if e.snd.una.Less(e.snd.nxt) {
+		// FIN may lack data before it too, sent or not (its window may be closed), and
+		// must not take silence for an end.
+		if e.unfinished() {
 			e.resetPeer()
 		}
 	}

@@ -119,7 +119,7 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 // limit applies Timeout and Deadline.
 func (d *Dialer) limit(ctx context.Context) (context.Context, context.CancelFunc) {
 	end := d.Deadline
-	if d.Timeout > 0 {
+	if d.Timeout != 0 { // one that is negative is over, as in package net
 		if t := time.Now().Add(d.Timeout); end.IsZero() || t.Before(end) {
 			end = t
 		}

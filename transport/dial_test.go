@@ -102,6 +102,7 @@ func TestDialTimeout(t *testing.T) {
 		"DialTimeout": func() (net.Conn, error) {
 			return transport.DialTimeout("tcp", to, short)
 		},
+		"a Timeout that is over": func() (net.Conn, error) { return transport.DialTimeout("tcp", to, -time.Second) },
 		"a context that is over": func() (net.Conn, error) {
 			c, cancel := context.WithDeadline(ctx, time.Now().Add(-time.Hour))
 			defer cancel()
@@ -155,9 +156,9 @@ func TestDialArguments(t *testing.T) {
 		{"tcp5", "127.0.0.1:1", "unknown network tcp5"},
 		{"ip4:tcp", "127.0.0.1", "ip4:tcp"},
 		{"tcp", "127.0.0.1", "missing port"},
-		{"tcp", "224.0.0.1:80", "224.0.0.1"},
-		{"tcp", "255.255.255.255:80", "255.255.255.255"},
-		{"tcp", "[ff02::1]:80", "ff02::1"},
+		{"tcp", "224.0.0.1:80", "multicast and broadcast"},
+		{"tcp", "255.255.255.255:80", "multicast and broadcast"},
+		{"tcp", "[ff02::1]:80", "multicast and broadcast"},
 		{"tcp4", "[::1]:80", "::1"},
 		{"tcp6", "127.0.0.1:80", "127.0.0.1"},
 		{"tcp", "127.0.0.1:0", "refused"},

@@ -136,6 +136,12 @@ func (e *Endpoint) dial(ctx context.Context, network, address string, port uint1
 		if err == nil {
 			c, err = e.s.dial(ctx, to, 0, inner, e.cfg)
 		}
+		if err == nil && e.isClosed() {
+			// Close did not see it: it was not yet there.
+			c.SetLinger(0)
+			c.Close()
+			err = net.ErrClosed
+		}
 		if err != nil {
 			return nil, dialError(network, e.LocalAddr(), carrier.Addr(to), contextError(err))
 		}
@@ -152,6 +158,12 @@ func (e *Endpoint) use() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return !e.closed && e.s.use()
+}
+
+func (e *Endpoint) isClosed() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.closed
 }
 
 // Listen listens on a port of the TCP header; 0 means the carrier's, which is where

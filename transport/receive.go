@@ -201,7 +201,11 @@ func (f *flow) networkError(err error) {
 // seen notes the address that the peer answered to, for a connection that left the
 // choice to the system.
 func (f *flow) seen(local netip.Addr) {
-	if f.learn && local.IsValid() {
-		f.answered.Store(&local)
+	if !f.learn || !local.IsValid() {
+		return
+	}
+	if a := f.answered.Load(); a == nil || *a != local {
+		a := local // whose address would else cost an allocation for each segment
+		f.answered.Store(&a)
 	}
 }

@@ -335,6 +335,54 @@ func TestWildcardTellsAddressesApart(t *testing.T) {
 	})
 }
 
+// Noting where a segment arrived costs nothing, whoever chose the local address.
+func TestSeenAllocatesNothing(t *testing.T) {
+	for _, learn := range []bool{false, true} {
+		f := &flow{learn: learn}
+		at := netip.MustParseAddr("192.0.2.1")
+		if n := testing.AllocsPerRun(100, func() { f.seen(at) }); n > 0 {
+			t.Errorf("learn %v: %v allocations", learn, n)
+		}
+	}
+}
+
+// slow is a carrier that takes its time to tell the largest segment, which is the last
+// that a dial asks before it enters its connection.
+type slow struct {
+	*memCarrier
+	hold chan struct{}
+}
+
+func (c *slow) MMS(to netip.AddrPort) int {
+	<-c.hold
+	return c.memCarrier.MMS(to)
+}
+
+// A dial that was going on when its Endpoint closed comes to nothing.
+func TestDialWhileEndpointCloses(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		n := newMemNet()
+		serveEcho(t, mustEndpoint(t, n.open("192.0.2.2:80"), quick()))
+		c := &slow{n.open("192.0.2.1:5000"), make(chan struct{})}
+		e := mustEndpoint(t, c, quick())
+		done := make(chan error)
+		go func() {
+			_, err := e.Dial("tcp", "192.0.2.2:80")
+			done <- err
+		}()
+		synctest.Wait()
+		e.Close()
+		close(c.hold)
+		if err := <-done; !isOp(err, "dial", net.ErrClosed) {
+			t.Errorf("Dial: %v", err)
+		}
+		synctest.Wait()
+		if !c.closed() {
+			t.Error("the carrier is open")
+		}
+	})
+}
+
 // A SYN flood takes the backlog and no more, and the places come back.
 func TestSYNFlood(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -433,6 +481,17 @@ func TestEphemeralPorts(t *testing.T) {
 	}
 	if p := ephemeral(func(p uint16) bool { return free[p] }); p != 0 {
 		t.Errorf("port %d out of none", p)
+	}
+}
+
+// All clocks of the process tell the same time.
+func TestClock(t *testing.T) {
+	first := newClock()
+	for first.now() < tcpcore.Time(time.Millisecond) {
+	}
+	before := first.now()
+	if now := newClock().now(); now < before || now > before.Add(time.Minute) {
+		t.Errorf("a new clock tells %v, an old one told %v", now, before)
 	}
 }
 

@@ -83,6 +83,43 @@ func TestTimeWait(t *testing.T) {
 	})
 }
 
+// A record whose time begins anew does not keep those that came after it.
+func TestTimeWaitOrder(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		n := newMemNet()
+		carA := n.open("192.0.2.1:1111")
+		eb := mustEndpoint(t, n.open("192.0.2.2:2222"), quick())
+		serveEcho(t, eb)
+		a := newShard(carA)
+		var fin sent
+		for _, s := range closeFirst(t, n, a, eb, 5000) {
+			if s.from.Port() == 2222 && s.seg.Flags.Has(segment.FIN) {
+				fin = s
+			}
+		}
+		closeFirst(t, n, a, eb, 5001)
+		a.leave()
+		left := func() int {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			return a.waits.len()
+		}
+		<-time.After(30 * time.Millisecond) // of 40
+		if left() != 2 {
+			t.Fatalf("%d records, want 2", left())
+		}
+		carA.push(carrier.Datagram{Peer: fin.from, Data: fin.Data})
+		<-time.After(11 * time.Millisecond)
+		if left() != 1 {
+			t.Errorf("%d records, want the one whose time began anew", left())
+		}
+		<-time.After(30 * time.Millisecond)
+		if !carA.closed() {
+			t.Error("the socket is still open")
+		}
+	})
+}
+
 // A SYN that continues the sequence opens a new connection out of TIME-WAIT; an old
 // duplicate does not.
 //

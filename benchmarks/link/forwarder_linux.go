@@ -15,9 +15,10 @@ import (
 // should have a process for itself, started by Namespace.StartRealtime; Start may be
 // called by another.
 type Forwarder struct {
-	// Spin is the time before a packet is due that is spent looking at the clock
-	// instead of asleep. Default 5 us, about what waking up takes.
-	Spin time.Duration
+	// Nap is the shortest sleep: what would have to be done within it waits. A forwarder
+	// that never slept would take a whole processor, and at a real-time priority the
+	// system stops such a thread for a while each second. Default 50 us.
+	Nap time.Duration
 
 	start atomic.Int64 // of the transfer, on the clock of Now; 0 if it is not known yet
 
@@ -35,7 +36,7 @@ type Forwarder struct {
 }
 
 const (
-	readBatch = 16  // packets read from a device before deliveries are looked at
+	readBatch = 64  // packets read from a device before deliveries are looked at
 	maxTrace  = 1e5 // samples
 )
 
@@ -45,7 +46,7 @@ func NewForwarder(a, b *os.File, p Path, seed uint64) (*Forwarder, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
 	}
-	f := &Forwarder{Spin: 5 * time.Microsecond, sample: Never}
+	f := &Forwarder{Nap: 50 * time.Microsecond, sample: Never}
 	for i, file := range []*os.File{a, b} {
 		f.file[i], f.fd[i] = file, int(file.Fd())
 		if err := unix.SetNonblock(f.fd[i], true); err != nil {
@@ -82,37 +83,34 @@ func (f *Forwarder) Run(ctx context.Context) error {
 		}
 	}()
 	poll := []unix.PollFd{
-		{Fd: int32(f.fd[0]), Events: unix.POLLIN}, {Fd: int32(f.fd[1]), Events: unix.POLLIN}, {Fd: int32(wake), Events: unix.POLLIN},
+		{Fd: int32(wake), Events: unix.POLLIN}, {Fd: int32(f.fd[0]), Events: unix.POLLIN}, {Fd: int32(f.fd[1]), Events: unix.POLLIN},
 	}
 	for ctx.Err() == nil {
-		now := Now()
-		f.observe(now)
-		f.deliver(0, 1)
-		f.deliver(1, 0)
-		more := false
+		f.observe(Now())
+		busy := f.deliver(0, 1)
+		busy = f.deliver(1, 0) || busy
 		for i := range f.fd {
-			full, err := f.take(i)
+			n, err := f.take(i)
 			if err != nil {
 				return err
 			}
-			more = more || full
+			busy = busy || n > 0
 		}
-		if more {
-			continue
+		waiting := poll
+		sleep := min(f.pipe[0].Next(), f.pipe[1].Next(), f.sample)
+		if sleep != Never {
+			sleep = max(f.Nap, sleep-Now())
 		}
-		next := min(f.pipe[0].Next(), f.pipe[1].Next(), f.sample)
-		if next != Never {
-			if next -= Now(); next <= f.Spin {
-				continue
-			}
-			next -= f.Spin
+		if busy {
+			// More will come, and can wait as long: packets wake only who has been idle.
+			waiting, sleep = poll[:1], min(sleep, f.Nap)
 		}
 		var timeout *unix.Timespec
-		if next != Never {
-			ts := unix.NsecToTimespec(int64(next))
+		if sleep != Never {
+			ts := unix.NsecToTimespec(int64(sleep))
 			timeout = &ts
 		}
-		if _, err := unix.Ppoll(poll, timeout, nil); err != nil && err != unix.EINTR {
+		if _, err := unix.Ppoll(waiting, timeout, nil); err != nil && err != unix.EINTR {
 			return fmt.Errorf("ppoll: %w", err)
 		}
 	}
@@ -152,14 +150,15 @@ func (f *Forwarder) observe(now time.Duration) {
 	}
 }
 
-// deliver writes what is due from one end to the other.
-func (f *Forwarder) deliver(from, to int) {
+// deliver writes what is due from one end to the other, and reports whether anything was.
+func (f *Forwarder) deliver(from, to int) (some bool) {
 	pipe := f.pipe[from]
 	for due := pipe.Next(); due != Never; due = pipe.Next() {
 		before := Now()
 		if due > before {
-			return
+			break
 		}
+		some = true
 		p, _ := pipe.Pop(before)
 		f.late.Add(before - p.Due)
 		f.write(to, p.Data)
@@ -169,6 +168,7 @@ func (f *Forwarder) deliver(from, to int) {
 		f.work += Now() - before
 		f.free = append(f.free, p.Data)
 	}
+	return some
 }
 
 func (f *Forwarder) write(to int, data []byte) {
@@ -184,29 +184,27 @@ func (f *Forwarder) write(to int, data []byte) {
 	}
 }
 
-// take reads packets that came from one end and reports whether there may be more.
-func (f *Forwarder) take(from int) (bool, error) {
-	for range readBatch {
+// take reads packets that came from one end, and returns how many, readBatch at most:
+// deliveries must not wait for more.
+func (f *Forwarder) take(from int) (n int, err error) {
+	for n < readBatch {
 		buf := f.buffer()
-		n, err := unix.Read(f.fd[from], buf)
-		if err != nil {
+		size, err := unix.Read(f.fd[from], buf)
+		// What did not come, and IPv6, which talks to itself here, leaves the buffer free.
+		if err != nil || size == 0 || buf[0]>>4 != 4 || !f.pipe[from].Push(Now(), buf[:size]) {
 			f.free = append(f.free, buf)
-			if err == unix.EAGAIN {
-				return false, nil
-			} else if err == unix.EINTR {
-				continue
-			}
-			return false, fmt.Errorf("reading a TUN device: %w", err)
 		}
-		if n == 0 || buf[0]>>4 != 4 { // IPv6 talks to itself here
-			f.free = append(f.free, buf)
-			continue
-		}
-		if !f.pipe[from].Push(Now(), buf[:n]) {
-			f.free = append(f.free, buf)
+		switch err {
+		case nil:
+			n++
+		case unix.EINTR:
+		case unix.EAGAIN:
+			return n, nil
+		default:
+			return n, fmt.Errorf("reading a TUN device: %w", err)
 		}
 	}
-	return true, nil
+	return n, nil
 }
 
 func (f *Forwarder) buffer() []byte {

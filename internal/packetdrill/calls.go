@@ -29,6 +29,8 @@ type op struct {
 	stop, undo func()
 	// poll, instead of run, is asked again and again whether the call returns.
 	poll func() (outcome, bool)
+	// until is when poll returns whatever it finds, 0 if never.
+	until time.Duration
 	// after does what must be done where the script is played.
 	after    func(*outcome)
 	nonblock bool
@@ -75,7 +77,7 @@ func (r *runner) call(e *Event) error {
 		o, _ = now(outcome{})
 	}
 	p := &pending{call: c, stop: o.stop, done: make(chan struct{})}
-	p.poll, p.after = o.poll, o.after
+	p.poll, p.until, p.after = o.poll, o.until, o.after
 	switch {
 	case e.Time.Blocking:
 		p.end, p.bounds = r.w.now()+e.Time.End-e.Time.At, true
@@ -153,14 +155,10 @@ func (r *runner) awaitIdle() error {
 			if limit < 0 {
 				break
 			}
-			t := time.NewTimer(min(limit+1, r.step()))
-			select {
-			case <-p.done:
-			case <-t.C:
+			if err := r.w.error(); err != nil {
+				return err
 			}
-			t.Stop()
-			r.settle()
-			r.checkPollers()
+			r.pause(limit+1, p.done)
 		}
 		if err := r.overdue(r.w.now()); err != nil {
 			return err
@@ -169,14 +167,28 @@ func (r *runner) awaitIdle() error {
 	return nil
 }
 
-// step is how long time may pass before somebody must be asked again.
-func (r *runner) step() time.Duration {
+// pause lets time pass until something happens to the stack, a call that is waiting
+// may return, also is closed, or at most for d.
+func (r *runner) pause(d time.Duration, also <-chan struct{}) {
 	for _, p := range r.calls {
-		if p.poll != nil && !p.finished() {
-			return time.Millisecond
+		if p.poll != nil && !p.finished() && p.until > 0 {
+			d = min(d, max(p.until-r.w.now(), 0))
 		}
 	}
-	return longest
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-r.w.arrived:
+	case <-r.stir:
+	case <-r.events:
+		for _, f := range r.fds {
+			f.stirred = true
+		}
+	case <-also:
+	}
+	r.settle()
+	r.checkPollers()
 }
 
 // checkPending looks whether a blocked call has returned, and in time.

@@ -255,7 +255,10 @@ func (in *interp) condition(word, rest string, taken *bool) (run bool, inline st
 	return run, inline
 }
 
-func (in *interp) begin(text string) { in.s = *newScanner(in.pos.File, text) }
+func (in *interp) begin(text string) {
+	in.s = *newScanner(in.pos.File, text)
+	in.s.bare = true
+}
 
 // end complains of what is left of a statement.
 func (in *interp) end() {

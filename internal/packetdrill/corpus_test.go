@@ -95,3 +95,25 @@ func directive(text, level string) string {
 	}
 	return "a directive: // fails: reason"
 }
+
+// TestDocumentation: the example of docs/testing.md is a script that passes, and fails as
+// the page says when it is changed as the page says.
+func TestDocumentation(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "testing.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(text), "```pkt\n")
+	if !ok {
+		t.Fatal("the page has no example")
+	}
+	script, rest, _ := strings.Cut(rest, "```\n")
+	play(t, script, Settings{Level: Strict, Complete: true}, Pass, "")
+	_, rest, _ = strings.Cut(rest, "see it fail:\n\n```\n")
+	reason, _, _ := strings.Cut(rest, "\n```")
+	changed := strings.Replace(script, "+0  > . 1:1461", "+.2 > . 1:1461", 1)
+	if changed == script || reason == "" {
+		t.Fatal("the change is not there")
+	}
+	play(t, changed, Settings{Level: Strict}, Fail, reason)
+}

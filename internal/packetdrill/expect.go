@@ -130,13 +130,7 @@ func (m *match) next() *live {
 		if d <= 0 || r.w.error() != nil {
 			return nil
 		}
-		t := time.NewTimer(min(d, r.step()))
-		select {
-		case <-r.w.arrived:
-		case <-t.C:
-		}
-		t.Stop()
-		r.checkPollers()
+		r.pause(d, nil)
 	}
 }
 

@@ -42,7 +42,7 @@ type file struct {
 	stash   []*conn.Conn // accepted from the stack and not yet by the script
 	dial    *dialing
 	connErr error // of connect, which SO_ERROR tells
-	events  chan tcpcore.Event
+	stirred bool  // something has happened to a connection since epoll looked
 
 	shutRd, shutWr bool
 	readErr        error  // how the connection broke, found by looking and not yet told
@@ -146,7 +146,13 @@ func (f *file) connect() error {
 	d := &dialing{cancel: cancel, done: make(chan struct{})}
 	f.dial = d
 	go func() {
-		defer close(d.done)
+		defer func() {
+			close(d.done)
+			select {
+			case r.stir <- struct{}{}:
+			default:
+			}
+		}()
 		c, err := e.DialPort(ctx, "tcp", to, peer)
 		if err != nil {
 			d.err = err
@@ -175,8 +181,7 @@ func (f *file) poke() {
 // attach gives the file its connection, with the options that were set meanwhile.
 func (f *file) attach(c *conn.Conn) {
 	f.c = c
-	f.events = make(chan tcpcore.Event, 1)
-	c.Notify(f.events, ^tcpcore.Event(0))
+	c.Notify(f.r.events, ^tcpcore.Event(0))
 	if f.flow != nil {
 		f.flow.c, f.flow.known = c, true
 	}
@@ -319,6 +324,7 @@ type pending struct {
 	bounds bool          // end was written
 	stop   func()
 	poll   func() (outcome, bool)
+	until  time.Duration
 	after  func(*outcome)
 	done   chan struct{}
 	once   sync.Once

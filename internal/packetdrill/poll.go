@@ -145,11 +145,15 @@ func callPoll(r *runner, c *Call) (*op, error) {
 // pollOp waits until look finds something, or for timeout milliseconds, negative
 // meaning for ever.
 func (r *runner) pollOp(look func() (outcome, bool), timeout int64) *op {
-	end := r.w.now() + time.Duration(timeout)*time.Millisecond
-	return &op{poll: func() (outcome, bool) {
+	end := r.w.now() + time.Duration(min(timeout, int64(maxTime/time.Millisecond)))*time.Millisecond
+	o := &op{poll: func() (outcome, bool) {
 		o, ok := look()
 		return o, ok || timeout >= 0 && r.w.now() >= end
 	}}
+	if timeout >= 0 {
+		o.until = end
+	}
+	return o
 }
 
 // epollSet is an epoll instance.
@@ -258,7 +262,8 @@ func callEpollWait(r *runner, c *Call) (*op, error) {
 				continue
 			}
 			v := g.ready() & (e.events | always)
-			fresh := v&^e.last != 0 || g.stirred()
+			fresh := v&^e.last != 0 || g.stirred
+			g.stirred = false
 			if e.events&constants["EPOLLET"] != 0 && !fresh {
 				continue
 			}
@@ -293,14 +298,4 @@ func checkEpoll(wants []Expr, got []int64) error {
 		}
 	}
 	return nil
-}
-
-// stirred reports whether anything has happened to a connection since it was asked.
-func (f *file) stirred() bool {
-	select {
-	case <-f.events:
-		return true
-	default:
-		return false
-	}
 }

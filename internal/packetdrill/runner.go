@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"example.com/culvert/tcpcore"
 	"example.com/culvert/transport"
 )
 
@@ -87,15 +88,20 @@ type runner struct {
 	nextPort uint16
 
 	calls []*pending // blocking calls
-	last  time.Duration
-	shift time.Duration // the live time's lead, after lenient lateness
-	vars  map[string]value
-	notes []string
-	ended bool
+	// events is what happens to connections, stir what happens to connects: both only
+	// wake the script.
+	events chan tcpcore.Event
+	stir   chan struct{}
+	last   time.Duration
+	shift  time.Duration // the live time's lead, after lenient lateness
+	vars   map[string]value
+	notes  []string
+	ended  bool
 }
 
 func newRunner(sc *Script, set Settings) (*runner, error) {
 	r := &runner{sc: sc, set: set, tolerance: 4 * time.Millisecond,
+		events: make(chan tcpcore.Event, 1), stir: make(chan struct{}, 1),
 		fds: make(map[int64]*file), nextPort: 53000, vars: make(map[string]value)}
 	r.conf.init(sc)
 	local, remote := netip.MustParseAddr("192.168.0.1"), netip.MustParseAddr("192.0.2.1")
@@ -341,9 +347,10 @@ func (r *runner) sleepUntil(at time.Duration) error {
 		if d <= 0 {
 			return nil
 		}
-		<-time.NewTimer(min(d, r.step())).C
-		r.settle()
-		r.checkPollers()
+		if err := r.w.error(); err != nil {
+			return err
+		}
+		r.pause(d, nil)
 	}
 }
 

@@ -19,6 +19,8 @@ type scanner struct {
 	file string
 	src  string
 	off  int
+	// bare text has no comments: it is code, where // divides.
+	bare bool
 	// The line of off is found from here on, so that positions cost little.
 	markOff, markLine, markStart int
 }
@@ -67,6 +69,8 @@ func (s *scanner) skip() {
 		switch c := s.src[s.off]; {
 		case c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v':
 			s.off++
+		case s.bare:
+			return
 		case c == '#' || c == '/' && s.peek(1) == '/':
 			n := strings.IndexByte(s.src[s.off:], '\n')
 			if n < 0 {

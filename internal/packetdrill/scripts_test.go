@@ -57,6 +57,10 @@ func TestScripts(t *testing.T) {
 // runAll runs the scripts below path, and prints a line about each unless JSON follows.
 // (The go command shows what a test prints if it fails, or with -v.)
 func runAll(t *testing.T, path string, set Settings) *Report {
+	if _, err := os.Stat(path); err != nil && !filepath.IsAbs(path) {
+		// The test runs in its package's folder; people type paths in the module's.
+		path = filepath.Join("..", "..", path)
+	}
 	files, err := Collect(path)
 	if err != nil {
 		t.Fatalf("-scripts: %v", err)

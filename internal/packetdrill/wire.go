@@ -29,7 +29,7 @@ type wire struct {
 }
 
 // maxSent bounds what a stack that has gone wild can send in one script.
-const maxSent = 200000
+const maxSent = 100000
 
 func newWire(local, remote netip.Addr) *wire {
 	return &wire{start: time.Now(), local: local, remote: remote, mtu: 1500,

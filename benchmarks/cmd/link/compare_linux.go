@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -20,6 +21,7 @@ func compare(ctx context.Context, o options, p *plan, w io.Writer) error {
 	}
 	defer l.close()
 	p.explain(w)
+	fmt.Fprintf(w, "About %v, if nothing has to be repeated.\n", p.takes(o.rounds).Round(time.Second))
 	var all []*result
 	figures, missed := make(measured), 0
 	for begin := 0; begin < len(p.entries); {
@@ -34,7 +36,7 @@ func compare(ctx context.Context, o options, p *plan, w io.Writer) error {
 		results, err := l.rounds(ctx, o, entries, w)
 		all = append(all, results...)
 		if err != nil {
-			return err
+			return errors.Join(err, writeJSON(o.json, all)) // what there is
 		}
 		table(w, entries, results)
 		for _, e := range entries {
@@ -53,20 +55,29 @@ func compare(ctx context.Context, o options, p *plan, w io.Writer) error {
 		}
 		fmt.Fprintf(w, "\nplots: %s\n", filepath.Join(o.svg, "*.svg"))
 	}
-	if o.json != "" {
-		b, err := json.MarshalIndent(all, "", " ")
-		if err == nil {
-			err = os.WriteFile(o.json, b, 0o644)
-		}
-		if err != nil {
-			return fmt.Errorf("-json: %w", err)
-		}
+	if err := writeJSON(o.json, all); err != nil {
+		return err
 	}
 	if err := counted(all); err != nil {
 		return err
 	}
 	if o.want && missed > 0 {
 		return fmt.Errorf("%d bars were missed", missed)
+	}
+	return nil
+}
+
+// writeJSON writes the results to a file, if it has a name.
+func writeJSON(file string, all []*result) error {
+	if file == "" {
+		return nil
+	}
+	b, err := json.Marshal(all)
+	if err == nil {
+		err = os.WriteFile(file, b, 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("-json: %w", err)
 	}
 	return nil
 }

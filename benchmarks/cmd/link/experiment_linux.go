@@ -231,10 +231,7 @@ func (f *flow) settle(e *entry, i int, start time.Duration) {
 	if f.Sender.Sent.Known && f.Receiver.Duplicates > 0 {
 		f.Sender.Sent.Spurious = f.Receiver.Duplicates
 	}
-	// The receiver's times are on a clock that only this machine knows.
-	for k := range f.Receiver.Read {
-		f.Receiver.Read[k].At -= start
-	}
+	f.Receiver.Read = thin(f.Receiver.Read, start)
 }
 
 // drops is what the devices themselves have dropped so far.

@@ -17,7 +17,7 @@ import (
 
 const usage = `Compare the kernel's TCP, quic-go, kcp-go and culvert over an emulated path.
 
-  go run ./cmd/link                       every path, every stack: about an hour
+  go run ./cmd/link                       every path, every stack: hours; it says how many
   go run ./cmd/link -path loss1,clean     these paths
   go run ./cmd/link -only kernel-bbr,culvert-reno -rounds 3 -time 5s
   go run ./cmd/link -path fair            two flows at once

@@ -135,6 +135,16 @@ func (p *plan) fair(o options) error {
 	return nil
 }
 
+// takes is about how long the plan takes.
+func (p *plan) takes(rounds int) time.Duration {
+	const setUp = 100 * time.Millisecond
+	var sum time.Duration
+	for _, e := range p.entries {
+		sum += e.time + setUp
+	}
+	return sum * time.Duration(rounds)
+}
+
 // list prints what there is.
 func (p *plan) list(w io.Writer) {
 	fmt.Fprintln(w, "Paths:")

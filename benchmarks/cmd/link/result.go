@@ -92,6 +92,19 @@ func (r *receiverResult) between(from, to time.Duration) (n uint64, longest time
 	return until - before, max(longest, to-last)
 }
 
+// keepEvery is the time between the notes of progress that a result keeps.
+const keepEvery = 50 * time.Millisecond
+
+// thin leaves out most of the notes, and counts their times from the start.
+func thin(notes []progress, start time.Duration) (kept []progress) {
+	for i, p := range notes {
+		if n := len(kept); n == 0 || i == len(notes)-1 || p.At-start-kept[n-1].At >= keepEvery {
+			kept = append(kept, progress{p.At - start, p.Bytes})
+		}
+	}
+	return kept
+}
+
 // median returns the middle of xs, 0 if there is none.
 func median(xs []float64) float64 {
 	xs = slices.Sorted(slices.Values(xs))

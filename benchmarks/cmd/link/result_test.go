@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +33,21 @@ func TestBetween(t *testing.T) {
 		if n, longest := r.between(c.from, c.to); n != c.n || longest != c.longest {
 			t.Errorf("%v to %v: %d bytes, %v; want %d, %v", c.from, c.to, n, longest, c.n, c.longest)
 		}
+	}
+}
+
+// TestThin keeps the first, the last and one in a while, by the time since the start.
+func TestThin(t *testing.T) {
+	var notes []progress
+	for i := range 24 {
+		notes = append(notes, progress{time.Second + time.Duration(i)*5*ms, uint64(i)})
+	}
+	got, want := thin(notes, time.Second), []progress{{0, 0}, {50 * ms, 10}, {100 * ms, 20}, {115 * ms, 23}}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got := thin(nil, 0); got != nil {
+		t.Errorf("got %v of nothing", got)
 	}
 }
 

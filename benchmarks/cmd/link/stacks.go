@@ -112,10 +112,12 @@ func culvertStack(name, about string, cfg transport.Config, t tuning) benchmarks
 // kcpMTU is the largest that kcp-go can send here, without IP and UDP headers.
 const kcpMTU = link.MTU - 28
 
-// kcpWindow is what a user sets who knows the path, in segments: with no congestion
-// control it is all that keeps kcp-go from flooding the queue.
+// kcpWindow is what a user sets who wants the most of a path, in segments: more than
+// fits into it, since without congestion control the window is all there is, and what
+// is lost keeps it from moving on. Larger ones cost more goodput in work than they win.
 func kcpWindow(p link.Path) int {
-	return max(128, int(p.Rate*int64(p.RTT())/int64(time.Second)+int64(p.Queue)/2)/kcpMTU)
+	fits := int(p.Rate*int64(p.RTT())/int64(time.Second)+int64(p.Queue)) / kcpMTU
+	return max(128, fits, min(3*fits, 4096))
 }
 
 // kcpStack is kcp-go as its users set it for throughput on lossy paths: its quickest
