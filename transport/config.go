@@ -15,7 +15,7 @@ import (
 // must not be changed while a Dial or Listen reads it; later changes have no effect.
 type Config struct {
 	// CongestionControl names the congestion control; congestion.Names lists the
-	// known ones. Default "reno".
+	// known ones. Default "cubic".
 	CongestionControl string
 	// Controller makes the congestion controller of each connection, instead of a
 	// named one. Default nil.
@@ -166,9 +166,13 @@ func (c *Config) settings() (*settings, error) {
 	if err := s.core.Check(); err != nil {
 		return nil, fmt.Errorf("Config.%w", err)
 	}
-	if name := c.CongestionControl; name != "" {
-		if c.Controller != nil {
-			return nil, fmt.Errorf("Config.Controller: is set, and so is CongestionControl (%q)", name)
+	name := c.CongestionControl
+	if name != "" && c.Controller != nil {
+		return nil, fmt.Errorf("Config.Controller: is set, and so is CongestionControl (%q)", name)
+	}
+	if c.Controller == nil {
+		if name == "" {
+			name = "cubic"
 		}
 		if _, err := congestion.New(name); err != nil {
 			return nil, fmt.Errorf("Config.CongestionControl: %w", err)
@@ -176,7 +180,7 @@ func (c *Config) settings() (*settings, error) {
 		s.core.Congestion = func() congestion.Controller {
 			ctl, err := congestion.New(name)
 			if err != nil {
-				return congestion.NewReno() // a name is never taken back
+				return congestion.NewCubic() // a name is never taken back
 			}
 			return ctl
 		}

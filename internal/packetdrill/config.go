@@ -24,7 +24,7 @@ type config struct {
 func (c *config) init(sc *Script) {
 	c.freebsd = dialect(sc)
 	// A socket has the Nagle algorithm on, and Linux's buffers grow to some 4 MiB.
-	c.c = transport.Config{Nagle: true, SendBuffer: 4 << 20}
+	c.c = transport.Config{CongestionControl: "reno", Nagle: true, SendBuffer: 4 << 20}
 	c.c.SYNRetries = 6
 	if c.freebsd {
 		c.c.MinRTO = 230 * time.Millisecond

@@ -96,7 +96,6 @@ func TestUnsupported(t *testing.T) {
 		{"0 socket(..., SOCK_STREAM, IPPROTO_MPTCP) = 3", "MPTCP"},
 		{"0 mmap(...) = 0", "the system call mmap"},
 		{"0 `rm -rf /tmp/x; frobnicate now`", "the command frobnicate"},
-		{"`sysctl -q net.ipv4.tcp_ecn=1`", "ECN"},
 		{"`sysctl -q net.ipv4.tcp_congestion_control=vegas`", "congestion control vegas"},
 		{established + "+0 %{ assert tcpi_frobs == 1 }%", "tcpi_frobs"},
 		{established + "+0 %{ for x in 1, 2: pass }%", "code: for"},
