@@ -143,7 +143,7 @@ func TestFairness(t *testing.T) {
 			for _, c := range []struct {
 				later, from, to time.Duration
 				least           float64
-			}{{100 * time.Millisecond, 0, 15 * time.Second, 0.88}, {4 * time.Second, 30 * time.Second, 60 * time.Second, 0.9}} {
+			}{{20 * time.Millisecond, 0, 15 * time.Second, 0.92}, {4 * time.Second, 30 * time.Second, 60 * time.Second, 0.9}} {
 				p := newPath(20e6, queue*time.Millisecond, 3)
 				a, _ := New(name)
 				b, _ := New(name)

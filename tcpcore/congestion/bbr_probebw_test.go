@@ -151,6 +151,7 @@ func TestBBRUpLoss(t *testing.T) {
 	if got := r.b.bounds.longterm; got < 2*long {
 		t.Errorf("inflight_longterm went from %d to %d without loss", long, got)
 	}
+	r.leave(probeBWCruise, 2*time.Second) // that one was no precautionary one
 	// The third meets losses at its beginning, with less in flight than the bound.
 	r.to(probeBWRefill, 5*time.Second)
 	r.pass(20 * time.Millisecond)

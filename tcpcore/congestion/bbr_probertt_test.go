@@ -22,6 +22,7 @@ func TestBBRProbeRTT(t *testing.T) {
 	r.when("in flight down to half a BDP", 200*time.Millisecond, func() bool { return float64(r.b.conn.inFlight) <= 0.51*r.bdp() })
 	low, round := r.p.now, r.b.round.count
 	r.leave(probeBWCruise, time.Second)
+	left := r.p.now
 	if d := r.p.now - low; d < 200*time.Millisecond || d > 300*time.Millisecond {
 		t.Errorf("stayed for %v with little in flight", d)
 	}
@@ -34,6 +35,29 @@ func TestBBRProbeRTT(t *testing.T) {
 	near(t, "max_bw in Mbit/s", mbit(r.b.bw.max()), 20, 0.02) // not lowered by it
 	if got := r.goodput(2 * time.Second); got < 19 {
 		t.Errorf("%.2f Mbit/s afterwards", got)
+	}
+	r.to(probeRTT, 6*time.Second)
+	if d := r.p.now - left; d < 5*time.Second {
+		t.Errorf("the next one came %v after it", d)
+	}
+}
+
+// TestBBRProbeRTTLoss checks that a loss seen right after ProbeRTT does not make the rate of
+// ProbeRTT the path's.
+func TestBBRProbeRTTLoss(t *testing.T) {
+	for _, literal := range []bool{false, true} {
+		r := newBBRRun(t, 50e6, 50*time.Millisecond, 100*time.Millisecond, BBROptions{Literal: literal})
+		r.to(probeRTT, 7*time.Second)
+		r.when("its clock to run", time.Second, func() bool { return r.b.probeRTT.doneStamp != 0 })
+		r.p.run(r.b.probeRTT.doneStamp-30*time.Millisecond, nil)
+		r.p.loss = 1
+		r.pass(3 * time.Millisecond)
+		r.p.loss = 0
+		r.leave(probeBWCruise, time.Second)
+		r.when("the round trip of the loss", time.Second, func() bool { return r.b.bounds.bwShortterm != infinite })
+		if got := float64(r.b.bounds.bwShortterm) / float64(r.b.bw.max()); literal != (got < 0.9) {
+			t.Errorf("literal %v: bw_shortterm is %.3f of max_bw", literal, got)
+		}
 	}
 }
 

@@ -96,6 +96,23 @@ func TestBBRStartupFewLosses(t *testing.T) {
 	}
 }
 
+// TestBBRStartupHoles checks that holes are counted a round trip at a time.
+func TestBBRStartupHoles(t *testing.T) {
+	b := NewBBR().(*BBR)
+	b.Start(Start{MSS: 1000, Window: 10_000})
+	b.conn.recovering = true
+	for range 3 {
+		for k := range 5 {
+			b.OnLost(&Lost{Seq: uint32(k * 10_000), Size: 1000, TxInFlight: 10_000, Lost: 5000})
+		}
+		b.latest.roundStart, b.rs = true, RateSample{Lost: 5000, TxInFlight: 10_000}
+		b.checkStartupHighLoss()
+	}
+	if b.full.reached {
+		t.Error("five holes in each of three round trips ended Startup")
+	}
+}
+
 // TestBBRStartupNoSACK checks that any loss ends Startup where only one a round trip is seen.
 func TestBBRStartupNoSACK(t *testing.T) {
 	r := newBBRRun(t, 20e6, 50*time.Millisecond, 100*time.Millisecond, BBROptions{})

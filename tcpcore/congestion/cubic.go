@@ -33,6 +33,9 @@ type CubicOptions struct {
 	Unpaced bool
 	// NoHyStart ends slow start at a loss only. Default: HyStart++.
 	NoHyStart bool
+	// PlainHyStart is HyStart++ by the letter of RFC 9406, for comparison. Default: it judges
+	// the latest round trip times, and ends sooner.
+	PlainHyStart bool
 	// NoFastConvergence keeps W_max when the window at a loss is smaller than at the one
 	// before; fitting where no other flow shares the path. Default: fast convergence.
 	NoFastConvergence bool
@@ -56,6 +59,7 @@ func (*Cubic) Name() string { return "cubic" }
 func (c *Cubic) Start(s Start) {
 	c.start(s)
 	c.prior = s.Window
+	c.hystart.letter = c.opt.PlainHyStart
 }
 
 // OnSend keeps idle time out of the curve (section 4.2: t MUST NOT include it).

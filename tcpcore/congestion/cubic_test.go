@@ -234,7 +234,7 @@ func TestCubicSpurious(t *testing.T) {
 		f.until(f.now + 3*time.Second)
 		g.until(g.now + 3*time.Second)
 		near(t, "window 3 s after it was taken back", float64(f.c.Window()), float64(g.c.Window()), 0.01)
-		near(t, "time of the curve", c.curve.t.Seconds(), d.curve.t.Seconds(), 0.02)
+		near(t, "time of the curve", c.curve.t.Seconds(), d.curve.t.Seconds(), 0.01)
 		if c.wMax != d.wMax || c.prior != d.prior || c.Ssthresh != d.Ssthresh {
 			t.Errorf("W_max %d, prior %d, threshold %d; want %d, %d, %d", c.wMax, c.prior, c.Ssthresh, d.wMax, d.prior, d.Ssthresh)
 		}

@@ -5,42 +5,73 @@ import (
 	"time"
 )
 
-// TestHyStartRounds plays rounds of given round trip times (RFC 9406 section 4.2).
+// TestHyStartRounds plays rounds of given round trip times (RFC 9406 section 4.2), by its
+// letter and as it is used.
 func TestHyStartRounds(t *testing.T) {
 	const ms = time.Millisecond
 	for _, c := range []struct {
-		what  string
-		rtts  []time.Duration // of each round
-		css   []bool          // after each round
-		leave int             // the round in which slow start ends; 0 if it does not
+		what   string
+		rtts   []time.Duration // of each round
+		css    []bool          // after each round
+		letter int             // the round in which slow start ends by the letter; 0 if it does not
+		used   int
 	}{
-		{"steady", []time.Duration{40 * ms, 40 * ms, 41 * ms, 44 * ms, 47 * ms}, []bool{false, false, false, false, false}, 0},
-		{"an eighth longer", []time.Duration{80 * ms, 89 * ms}, []bool{false, false}, 0},
-		{"an eighth and more", []time.Duration{80 * ms, 90 * ms}, []bool{false, true}, 0},
-		{"4 ms at least", []time.Duration{8 * ms, 11 * ms, 15 * ms}, []bool{false, false, true}, 0},
-		{"16 ms at most", []time.Duration{400 * ms, 415 * ms, 431 * ms}, []bool{false, false, true}, 0},
-		{"five rounds of it", []time.Duration{40 * ms, 50 * ms, 52 * ms, 55 * ms, 60 * ms, 60 * ms, 60 * ms},
-			[]bool{false, true, true, true, true, true, true}, 7},
-		{"jitter is taken back", []time.Duration{40 * ms, 50 * ms, 49 * ms, 49 * ms, 49 * ms, 49 * ms, 49 * ms, 49 * ms, 49 * ms},
-			[]bool{false, true, false, false, false, false, false, false, false}, 0},
+		{"steady", []time.Duration{40 * ms, 40 * ms, 41 * ms, 44 * ms, 47 * ms}, []bool{false, false, false, false, false}, 0, 0},
+		{"an eighth longer", []time.Duration{80 * ms, 89 * ms}, []bool{false, false}, 0, 0},
+		{"an eighth and more", []time.Duration{80 * ms, 90 * ms}, []bool{false, true}, 0, 0},
+		{"4 ms at least", []time.Duration{8 * ms, 11 * ms, 15 * ms}, []bool{false, false, true}, 0, 0},
+		{"16 ms at most", []time.Duration{400 * ms, 415 * ms, 431 * ms}, []bool{false, false, true}, 0, 0},
+		{"a quarter longer", []time.Duration{40 * ms, 50 * ms, 52 * ms, 55 * ms, 60 * ms, 60 * ms, 60 * ms},
+			[]bool{false, true, true, true, true, true, true}, 7, 4},
+		{"less than a quarter", []time.Duration{40 * ms, 49 * ms, 49 * ms, 49 * ms, 49 * ms, 49 * ms, 49 * ms},
+			[]bool{false, true, true, true, true, true, true}, 7, 7},
+		{"8 ms at least", []time.Duration{10 * ms, 17 * ms, 17 * ms, 17 * ms, 19 * ms, 19 * ms, 19 * ms},
+			[]bool{false, true, true, true, true, true, true}, 7, 7},
+		{"jitter is taken back", []time.Duration{40 * ms, 50 * ms, 43 * ms, 43 * ms, 43 * ms, 43 * ms, 43 * ms, 43 * ms, 43 * ms},
+			[]bool{false, true, false, false, false, false, false, false, false}, 0, 0},
 	} {
-		var h hystart
-		delivered := int64(0)
-		left := 0
-		for i, rtt := range c.rtts {
-			for k := range 10 {
-				delivered += feedMSS
-				// The first acknowledgment of a round finds all of the next in flight.
-				if h.onAck(&Ack{Delivered: delivered, InFlight: (10 - k) * feedMSS, RTT: rtt}) && left == 0 {
-					left = i + 1
+		for _, letter := range []bool{true, false} {
+			h := hystart{letter: letter}
+			delivered := int64(0)
+			left := 0
+			for i, rtt := range c.rtts {
+				for k := range 10 {
+					delivered += feedMSS
+					// The first acknowledgment of a round finds all of the next in flight.
+					if h.onAck(&Ack{Delivered: delivered, InFlight: (10 - k) * feedMSS, RTT: rtt}) && left == 0 {
+						left = i + 1
+					}
+				}
+				if h.css != c.css[i] {
+					t.Errorf("%s, letter %v: CSS is %v after round %d", c.what, letter, h.css, i+1)
 				}
 			}
-			if h.css != c.css[i] {
-				t.Errorf("%s: CSS is %v after round %d", c.what, h.css, i+1)
+			if want := map[bool]int{true: c.letter, false: c.used}[letter]; left != want {
+				t.Errorf("%s, letter %v: left slow start in round %d, want %d", c.what, letter, left, want)
 			}
 		}
-		if left != c.leave {
-			t.Errorf("%s: left slow start in round %d, want %d", c.what, left, c.leave)
+	}
+}
+
+// TestHyStartLate checks what the letter misses: the end of a round tells of a queue that its
+// beginning did not meet. And CSS that began so is not taken back by that beginning.
+func TestHyStartLate(t *testing.T) {
+	for _, letter := range []bool{true, false} {
+		h := hystart{letter: letter}
+		delivered := int64(0)
+		for i := range 60 {
+			delivered += feedMSS
+			rtt := 40 * time.Millisecond
+			if i >= 32 {
+				rtt = 46 * time.Millisecond
+			}
+			h.onAck(&Ack{Delivered: delivered, InFlight: 20 * feedMSS, RTT: rtt})
+			if i == 39 && h.css == letter {
+				t.Errorf("letter %v: CSS is %v at the end of the round", letter, h.css)
+			}
+		}
+		if !h.css {
+			t.Errorf("letter %v: no CSS a round later", letter)
 		}
 	}
 }
@@ -98,32 +129,46 @@ func TestHyStartGrowth(t *testing.T) {
 	}
 }
 
-// TestHyStartPath checks what it is for: slow start is left before a deep queue overflows,
-// and with a full pipe. CSS goes on growing for five rounds, by a quarter each, which a queue
-// of little more than a bandwidth-delay product does not survive; but it loses far fewer
-// segments than slow start.
+// TestHyStartPath checks what it is for: slow start is left with a full pipe, and before the
+// queue overflows. CSS by the letter goes on growing for five rounds, by a quarter
+// each, which only a deep queue survives; but it loses fewer segments than slow start.
 func TestHyStartPath(t *testing.T) {
-	lost := map[time.Duration]map[bool]int64{}
-	for _, queue := range []time.Duration{60 * time.Millisecond, 400 * time.Millisecond} {
-		lost[queue] = map[bool]int64{}
-		for _, no := range []bool{false, true} {
-			p := newPath(50e6, queue, 1)
-			f := p.start(NewCubicWith(CubicOptions{NoHyStart: no})(), 50*time.Millisecond, 0)
+	for _, queue := range []time.Duration{60, 100, 400} {
+		lost := map[string]int64{}
+		for what, o := range map[string]CubicOptions{"default": {}, "letter": {PlainHyStart: true}, "none": {NoHyStart: true}} {
+			p := newPath(50e6, queue*time.Millisecond, 1)
+			f := p.start(NewCubicWith(o)(), 50*time.Millisecond, 0)
 			if !p.run(5*time.Second, func() bool { return f.c.Threshold() != Infinite }) {
 				t.Fatal("still in slow start after 5 s")
 			}
 			if bdp := 50e6 / 8 * 0.05; float64(f.c.Window()) < bdp {
-				t.Errorf("left with a window of %d, and the pipe holds %.0f", f.c.Window(), bdp)
+				t.Errorf("%s, queue of %d ms: left with a window of %d, and the pipe holds %.0f", what, queue, f.c.Window(), bdp)
 			}
 			p.run(p.now+time.Second, nil)
-			lost[queue][no] = f.lost / testMSS
+			lost[what] = f.lost / testMSS
+		}
+		t.Logf("queue of %d ms: lost %v", queue, lost)
+		if lost["default"] > 10 || lost["letter"] > lost["none"]/4 || lost["letter"] > 0 && queue == 400 {
+			t.Errorf("queue of %d ms: lost %v", queue, lost)
 		}
 	}
-	deep, shallow := lost[400*time.Millisecond], lost[60*time.Millisecond]
-	if deep[false] > 0 || deep[true] < 1000 {
-		t.Errorf("deep queue: lost %d segments with HyStart++, %d without", deep[false], deep[true])
-	}
-	if shallow[false] > shallow[true]/4 {
-		t.Errorf("shallow queue: lost %d segments with HyStart++, %d without", shallow[false], shallow[true])
+}
+
+// TestHyStartJitter checks that jitter of up to 20 ms does not end slow start far below what the
+// path carries.
+func TestHyStartJitter(t *testing.T) {
+	for _, rtt := range []time.Duration{20, 50, 100} {
+		p := newPath(50e6, 2*rtt*time.Millisecond, 1)
+		f := p.start(NewCubic(), rtt*time.Millisecond, 0)
+		draw, last := random{5}, time.Duration(0)
+		f.reorder = func(int) time.Duration { // later, but in order
+			at := max(p.freeAt+time.Duration(draw.below(20e6)), last)
+			last = at
+			return at - p.freeAt
+		}
+		p.run(5*time.Second, func() bool { return f.c.Threshold() != Infinite })
+		if bdp := 50e6 / 8 * (rtt * time.Millisecond).Seconds(); float64(f.c.Window()) < bdp {
+			t.Errorf("RTT of %d ms: left with a window of %d, and the pipe holds %.0f", rtt, f.c.Window(), bdp)
+		}
 	}
 }

@@ -52,8 +52,19 @@ func TestRenoAvoidance(t *testing.T) {
 		}
 		f.want("after", 11)
 	}
+	// What is over counts for the next segment, but not beyond a loss.
+	f := newFeed(t, NewReno(), 20, 50*time.Millisecond)
+	f.lose(FastRetransmit)
+	f.ack(15)
+	f.want("a window and a half", 11)
+	f.ack(6)
+	f.want("the rest of the next", 12)
+	f.ack(11)
+	f.lose(FastRetransmit)
+	f.ack(1)
+	f.want("after a loss", 6)
 	// The segment in which slow start ends counts for both.
-	f := newFeed(t, NewReno(), 10, 50*time.Millisecond)
+	f = newFeed(t, NewReno(), 10, 50*time.Millisecond)
 	f.lose(Timeout)
 	for range 4 {
 		f.ack(1)
@@ -72,7 +83,7 @@ func TestRenoLoss(t *testing.T) {
 	f.lose(FastRetransmit)
 	f.want("a loss", 20)
 	f.wantThreshold("a loss", 20)
-	f.ack(3, inRecovery)
+	f.ack(25, inRecovery)
 	f.want("it does not grow in recovery", 20)
 
 	f = newFeed(t, NewReno(), 40, 50*time.Millisecond)
