@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"runtime"
 	"slices"
 	"syscall"
 	"testing"
@@ -94,6 +95,28 @@ func TestRefusedTrains(t *testing.T) {
 				t.Errorf("messages %v, %+v", got, c.Stats())
 			}
 		})
+	}
+}
+
+// A train of more segments than fit into one message goes on where it was refused.
+func TestRefusedInTheMiddle(t *testing.T) {
+	c, one, _ := trio(t, Options{Logger: new(log).logger()})
+	trains := 0
+	through(c, &fake{send: func(ms []message) (int, syscall.Errno) {
+		for i, m := range ms {
+			if m.segment == 0 {
+				continue
+			}
+			if trains++; trains > 1 {
+				return i, unix.EIO
+			}
+		}
+		return len(ms), 0
+	}})
+	send(t, c, carrier.Datagram{Peer: one.LocalAddr(), Data: numbered(0, 200, 100, 9), SegmentSize: 100})
+	inOrder(t, one, 0, 200)
+	if got := c.Stats(); got != (Stats{Refused: 1, Trainless: 1}) {
+		t.Errorf("Stats are %+v", got)
 	}
 }
 
@@ -194,17 +217,40 @@ func TestDistrustTrains(t *testing.T) {
 	}
 }
 
+// willing is a RawConn that is writable whenever it is asked, after it has been
+// "not pollable" a few times.
+type willing struct {
+	syscall.RawConn
+	times int
+}
+
+func (w *willing) Write(f func(uintptr) bool) error {
+	if w.times--; w.times >= 0 {
+		return errors.New("not pollable")
+	}
+	return w.RawConn.Control(func(fd uintptr) {
+		for !f(fd) {
+		}
+	})
+}
+
 // A call that is interrupted, finds no room or stops early loses and repeats nothing.
 func TestSendGoesOn(t *testing.T) {
 	c, one, _ := trio(t, Options{})
-	script := []syscall.Errno{unix.EINTR, unix.EAGAIN, unix.EAGAIN, 0, unix.ECONNREFUSED, 0, unix.EHOSTUNREACH, unix.EMSGSIZE, 0, unix.EINTR, 0}
+	l := c.link.(*batchLink)
+	l.raw = &willing{l.raw, 2}
+	const few = syscall.Errno(0) // three messages go through
+	script := []syscall.Errno{
+		unix.EINTR, unix.EAGAIN, unix.EAGAIN, few, unix.ECONNREFUSED, few, unix.EHOSTUNREACH, unix.EMSGSIZE, few,
+		unix.EAGAIN, unix.EAGAIN, unix.EAGAIN, unix.EAGAIN, unix.EINTR, unix.EAGAIN, unix.ENETUNREACH, few,
+	}
 	through(c, &fake{send: func(ms []message) (int, syscall.Errno) {
 		if len(script) == 0 {
 			return len(ms), 0
 		}
 		errno := script[0]
 		script = script[1:]
-		if errno != 0 {
+		if errno != few {
 			return 0, errno
 		}
 		return min(3, len(ms)), 0
@@ -233,14 +279,17 @@ func TestReportMetBySender(t *testing.T) {
 		defer live.Close()
 		dead := deadPort(t, ip)
 		to := func(p netip.AddrPort) carrier.Datagram { return carrier.Datagram{Peer: p, Data: make([]byte, 20)} }
-		// One call each, and all in one: the kernel keeps the reason to itself then.
+		// One call each, and all in one: the kernel keeps the reason to itself then. A
+		// collection makes the runtime look at what happened, so that it is old news.
 		for range 2 {
 			send(t, c, to(dead))
 			send(t, c, to(live.LocalAddr()))
+			runtime.GC()
 			if d := next(t, c); !errors.Is(d.Err, syscall.ECONNREFUSED) || d.Peer != dead {
 				t.Errorf("%v about %v, want ECONNREFUSED about %v", d.Err, d.Peer, dead)
 			}
 			send(t, c, to(dead), to(live.LocalAddr()))
+			runtime.GC()
 			if d := next(t, c); !errors.Is(d.Err, syscall.ECONNREFUSED) || d.Peer != dead {
 				t.Errorf("%v about %v, want ECONNREFUSED about %v", d.Err, d.Peer, dead)
 			}

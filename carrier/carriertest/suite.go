@@ -21,6 +21,7 @@ var tests = []struct {
 	{"Bytes", testBytes},
 	{"Batch", testBatch},
 	{"Trains", testTrains},
+	{"LongTrain", testLongTrain},
 	{"Borrowed", testBorrowed},
 	{"Addresses", testAddresses},
 	{"Largest", testLargest},
@@ -104,7 +105,8 @@ func testBatch(t *testing.T, p Pair) {
 func testTrains(t *testing.T, p Pair) {
 	b := read(t, p.B)
 	for _, c := range []struct{ total, size int }{
-		{1000, 100}, {1001, 100}, {99, 100}, {100, 100}, {20 * 64, 20}, {20*70 + 1, 20}, {8000, 1200},
+		{1000, 100}, {1001, 100}, {99, 100}, {100, 100}, {20 * 64, 20}, {20*65 + 1, 20}, {8000, 1200},
+		{14 * 1400, 1400}, {13*1400 + 1, 1400}, {64 * 300, 300},
 	} {
 		var ds []carrier.Datagram
 		var want [][]byte
@@ -121,6 +123,29 @@ func testTrains(t *testing.T, p Pair) {
 		}
 		send(t, p.A, ds...)
 		expect(t, b, want)
+	}
+}
+
+// testLongTrain: nor does it matter how long a train is.
+func testLongTrain(t *testing.T, p Pair) {
+	a, b := read(t, p.A), read(t, p.B)
+	for _, c := range []struct{ total, size int }{{44 * 1400, 1400}, {43*1400 + 1, 1400}, {64 * 1000, 1000}, {63*1000 + 999, 1000}} {
+		for _, way := range []struct {
+			from carrier.Carrier
+			to   netip.AddrPort
+			in   *inbox
+		}{{p.A, p.ToB, b}, {p.B, p.ToA, a}} {
+			d := carrier.Datagram{Peer: way.to, Data: pattern(c.total, c.total), SegmentSize: c.size}
+			if way.to == p.ToA {
+				d.Local = p.ToB.Addr()
+			}
+			var want [][]byte
+			for seg := range d.Segments {
+				want = append(want, seg)
+			}
+			send(t, way.from, d)
+			expect(t, way.in, want)
+		}
 	}
 }
 
