@@ -146,14 +146,13 @@ func callPoll(r *runner, c *Call) (*op, error) {
 // meaning for ever.
 func (r *runner) pollOp(look func() (outcome, bool), timeout int64) *op {
 	end := r.w.now() + time.Duration(min(timeout, int64(maxTime/time.Millisecond)))*time.Millisecond
-	o := &op{poll: func() (outcome, bool) {
-		o, ok := look()
-		return o, ok || timeout >= 0 && r.w.now() >= end
-	}}
-	if timeout >= 0 {
-		o.until = end
+	if timeout < 0 {
+		end = never
 	}
-	return o
+	return &op{until: end, poll: func() (outcome, bool) {
+		o, ok := look()
+		return o, ok || r.w.now() >= end
+	}}
 }
 
 // epollSet is an epoll instance.

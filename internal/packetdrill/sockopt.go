@@ -30,7 +30,7 @@ type option struct {
 	none bool
 }
 
-// millis checks a time in milliseconds, seconds one in seconds.
+// millis is a time in milliseconds.
 func millis(v int64) time.Duration { return time.Duration(v) * time.Millisecond }
 
 // key names an option by its level and number.
@@ -58,7 +58,13 @@ var sockopts = map[[2]int64]option{
 			return 536, nil
 		}},
 	key("SOL_TCP", "TCP_USER_TIMEOUT"): {
-		conf: func(c *transport.Config, v int64) error { c.UserTimeout = millis(v); return negative(v) },
+		conf: func(c *transport.Config, v int64) error {
+			if v < 0 {
+				return syscall.EINVAL
+			}
+			c.UserTimeout = millis(v)
+			return nil
+		},
 		live: func(f *file, c *conn.Conn, v int64) error {
 			if v < 0 {
 				return syscall.EINVAL
@@ -156,13 +162,6 @@ func bit(b bool) int64 {
 		return 1
 	}
 	return 0
-}
-
-func negative(v int64) error {
-	if v < 0 {
-		return syscall.EINVAL
-	}
-	return nil
 }
 
 // buffer is a buffer's size as the system that the script is for would tell it: Linux
@@ -334,6 +333,9 @@ func (f *file) setLinger(x Expr) (*op, error) {
 }
 
 func (f *file) setKeepAlive(k [2]int64, v int64) (*op, error) {
+	if k != key("SOL_SOCKET", "SO_KEEPALIVE") && (v < 1 || v > 32767) {
+		return bad(syscall.EINVAL)
+	}
 	d := time.Duration(v) * time.Second
 	switch k {
 	case key("SOL_SOCKET", "SO_KEEPALIVE"):
@@ -344,9 +346,6 @@ func (f *file) setKeepAlive(k [2]int64, v int64) (*op, error) {
 		f.keep.Interval, f.conf.KeepAliveInterval = d, d
 	case key("SOL_TCP", "TCP_KEEPCNT"):
 		f.keep.Count, f.conf.KeepAliveCount = int(v), int(v)
-	}
-	if k != key("SOL_SOCKET", "SO_KEEPALIVE") && (v < 1 || v > 32767) {
-		return bad(syscall.EINVAL)
 	}
 	f.options[k], f.keepSet = v, true
 	f.conf.KeepAlive = f.keep.Enable
