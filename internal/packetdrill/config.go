@@ -138,6 +138,7 @@ var sysctls = map[string]sysctl{
 	"net.ipv4.tcp_congestion_control": congestionControl,
 	"net.ipv4.tcp_wmem":               memory(func(c *config, n int) { c.c.SendBuffer = n }, true),
 	"net.ipv4.tcp_rmem":               memory(func(c *config, n int) { c.c.ReceiveBuffer = n }, false),
+	"net.ipv4.tcp_notsent_lowat":      set(func(c *config, n int) { c.c.NotSentLowWater = bound(int64(n)) }),
 	"net.ipv4.tcp_ecn":                lacks("ECN", 0, 2),
 	"net.ipv4.tcp_mtu_probing":        lacks("path MTU probing", 0, 1),
 

@@ -54,13 +54,18 @@ func (f *file) ready() int64 {
 	if in && f.shutWr || i.State == tcpcore.Closed {
 		v |= pollHup
 	}
-	if f.shutWr || i.State == tcpcore.Closed || 3*i.SendQueue < 2*f.sendBuffer() {
+	if f.shutWr || i.State == tcpcore.Closed || 3*i.SendQueue < 2*f.sendBuffer() && f.belowLowWater(i.SendQueue-i.Unacked) {
 		v |= pollOut | pollWRN
 	}
 	if f.peekError() != nil {
 		v |= pollErr
 	}
 	return v
+}
+
+// belowLowWater reports whether few enough octets wait to be sent (TCP_NOTSENT_LOWAT).
+func (f *file) belowLowWater(unsent int) bool {
+	return f.conf.NotSentLowWater == 0 || unsent < f.conf.NotSentLowWater
 }
 
 func (f *file) sendBuffer() int {

@@ -86,15 +86,25 @@ var sockopts = map[[2]int64]option{
 			}
 			return nil
 		}},
-	key("SOL_TCP", "TCP_CORK"):          {bool: true, lacks: "TCP_CORK", harmless: []int64{0}},
-	key("SOL_TCP", "TCP_QUICKACK"):      {bool: true, lacks: "TCP_QUICKACK", harmless: []int64{0}, def: 1},
-	key("SOL_TCP", "TCP_NOTSENT_LOWAT"): {lacks: "TCP_NOTSENT_LOWAT"},
-	key("SOL_TCP", "TCP_WINDOW_CLAMP"):  {lacks: "TCP_WINDOW_CLAMP", harmless: []int64{0}},
-	key("SOL_TCP", "TCP_DEFER_ACCEPT"):  {lacks: "TCP_DEFER_ACCEPT", harmless: []int64{0}},
-	key("SOL_TCP", "TCP_FASTOPEN"):      {lacks: "TCP_FASTOPEN", harmless: []int64{0}},
-	key("SOL_TCP", "TCP_MD5SIG"):        {lacks: "TCP_MD5SIG"},
-	key("SOL_TCP", "TCP_REPAIR"):        {lacks: "TCP_REPAIR", harmless: []int64{0}},
-	key("SOL_TCP", "TCP_INQ"):           {lacks: "TCP_INQ", harmless: []int64{0}},
+	key("SOL_TCP", "TCP_CORK"): {bool: true,
+		conf: func(c *transport.Config, v int64) error { c.Cork = v != 0; return nil },
+		live: func(f *file, c *conn.Conn, v int64) error { return c.SetCork(v != 0) }},
+	key("SOL_TCP", "TCP_QUICKACK"): {bool: true, def: 1,
+		conf: func(c *transport.Config, v int64) error { c.DelayedACK = quickACK(0, v); return nil },
+		live: func(f *file, c *conn.Conn, v int64) error {
+			return c.SetDelayedACK(quickACK(f.r.conf.c.DelayedACK, v))
+		}},
+	key("SOL_TCP", "TCP_NOTSENT_LOWAT"): {
+		conf: func(c *transport.Config, v int64) error { c.NotSentLowWater = bound(v); return nil },
+		live: func(f *file, c *conn.Conn, v int64) error { return c.SetNotSentLowWater(bound(v)) }},
+	key("SOL_TCP", "TCP_WINDOW_CLAMP"): {
+		conf: func(c *transport.Config, v int64) error { c.WindowClamp = bound(v); return nil },
+		live: func(f *file, c *conn.Conn, v int64) error { return c.SetWindowClamp(bound(v)) }},
+	key("SOL_TCP", "TCP_DEFER_ACCEPT"): {lacks: "TCP_DEFER_ACCEPT", harmless: []int64{0}},
+	key("SOL_TCP", "TCP_FASTOPEN"):     {lacks: "TCP_FASTOPEN", harmless: []int64{0}},
+	key("SOL_TCP", "TCP_MD5SIG"):       {lacks: "TCP_MD5SIG"},
+	key("SOL_TCP", "TCP_REPAIR"):       {lacks: "TCP_REPAIR", harmless: []int64{0}},
+	key("SOL_TCP", "TCP_INQ"):          {lacks: "TCP_INQ", harmless: []int64{0}},
 	key("SOL_TCP", "TCP_NOOPT"): {bool: true,
 		conf: func(c *transport.Config, v int64) error {
 			c.NoSACK, c.NoTimestamps, c.NoWindowScale = v != 0, v != 0, v != 0
@@ -155,6 +165,23 @@ var sockopts = map[[2]int64]option{
 		defer f.r.w.mu.Unlock()
 		return int64(f.r.w.mtu), nil
 	}},
+}
+
+// quickACK is the delay of acknowledgments that TCP_QUICKACK asks for.
+func quickACK(delay time.Duration, v int64) time.Duration {
+	if v != 0 {
+		return -1
+	}
+	return delay
+}
+
+// bound is a number of bytes for a Config; nothing and more than a Config takes mean
+// no bound.
+func bound(v int64) int {
+	if v < 0 || v > 1<<30 {
+		return 0
+	}
+	return int(v)
 }
 
 func bit(b bool) int64 {
