@@ -29,7 +29,7 @@ type op struct {
 	stop, undo func()
 	// poll, instead of run, is asked again and again whether the call returns.
 	poll func() (outcome, bool)
-	// until is when poll returns whatever it finds, 0 if never.
+	// until is when poll returns whatever it finds.
 	until time.Duration
 	// after does what must be done where the script is played.
 	after    func(*outcome)
@@ -87,7 +87,7 @@ func (r *runner) call(e *Event) error {
 	r.begin(p, o)
 	r.trace("%s()", c.Name)
 	r.settle()
-	r.checkPollers()
+	r.ask(p)
 	if !p.finished() && o.nonblock {
 		r.takeBack(p, o)
 	}
@@ -171,7 +171,7 @@ func (r *runner) awaitIdle() error {
 // may return, also is closed, or at most for d.
 func (r *runner) pause(d time.Duration, also <-chan struct{}) {
 	for _, p := range r.calls {
-		if p.poll != nil && !p.finished() && p.until > 0 {
+		if p.poll != nil && !p.finished() && p.until != never {
 			d = min(d, max(p.until-r.w.now(), 0))
 		}
 	}
@@ -182,13 +182,21 @@ func (r *runner) pause(d time.Duration, also <-chan struct{}) {
 	case <-r.w.arrived:
 	case <-r.stir:
 	case <-r.events:
-		for _, f := range r.fds {
-			f.stirred = true
-		}
+		r.stirred()
 	case <-also:
 	}
 	r.settle()
 	r.checkPollers()
+}
+
+// never is a time that does not come.
+const never = 1<<63 - 1
+
+// stirred notes that something has happened to some connection.
+func (r *runner) stirred() {
+	for _, f := range r.fds {
+		f.stirred = true
+	}
 }
 
 // checkPending looks whether a blocked call has returned, and in time.

@@ -120,7 +120,8 @@ func iovec(x Expr) (bufs []Expr, sizes []int64, err error) {
 
 // readOp reads into buffers, of which the script may say what they must contain.
 func (r *runner) readOp(c *Call, bufs []Expr, sizes []int64, flags int64, wantFlags Expr) (*op, error) {
-	known := constants["MSG_DONTWAIT"] | constants["MSG_WAITALL"] | constants["MSG_NOSIGNAL"] | constants["MSG_TRUNC"]
+	peek := flags&constants["MSG_PEEK"] != 0
+	known := constants["MSG_DONTWAIT"] | constants["MSG_WAITALL"] | constants["MSG_NOSIGNAL"] | constants["MSG_TRUNC"] | constants["MSG_PEEK"]
 	for name, bit := range constants {
 		if flags&^known&bit != 0 && len(name) > 4 && name[:4] == "MSG_" {
 			return nil, unsupported("%s with %s", c.Name, name)
@@ -152,6 +153,10 @@ func (r *runner) readOp(c *Call, bufs []Expr, sizes []int64, flags int64, wantFl
 		n, err := 0, error(nil)
 		for {
 			var m int
+			if peek {
+				n, err = f.c.Peek(buf)
+				break
+			}
 			m, err = f.c.Read(buf[n:])
 			n += m
 			if err != nil || flags&constants["MSG_WAITALL"] == 0 || n == len(buf) {
@@ -172,7 +177,9 @@ func (r *runner) readOp(c *Call, bufs []Expr, sizes []int64, flags int64, wantFl
 		}
 		got := buf[:max(res.value, 0)]
 		first := f.readSeq
-		f.readSeq += uint32(len(got))
+		if !peek {
+			f.readSeq += uint32(len(got))
+		}
 		res.check = func() error {
 			if wantFlags != nil && !isAny(wantFlags) {
 				if v, err := eval(wantFlags); err != nil || v&^constants["MSG_DONTWAIT"] != 0 {
@@ -252,7 +259,8 @@ func callSendmsg(r *runner, c *Call) (*op, error) {
 // writeOp writes buffers as one call.
 func (r *runner) writeOp(c *Call, bufs []Expr, sizes []int64, flags int64) (*op, error) {
 	oob := flags&constants["MSG_OOB"] != 0
-	known := constants["MSG_DONTWAIT"] | constants["MSG_NOSIGNAL"] | constants["MSG_OOB"]
+	more := flags&constants["MSG_MORE"] != 0
+	known := constants["MSG_DONTWAIT"] | constants["MSG_NOSIGNAL"] | constants["MSG_OOB"] | constants["MSG_MORE"]
 	for name, bit := range constants {
 		if flags&^known&bit != 0 && len(name) > 4 && name[:4] == "MSG_" {
 			return nil, unsupported("%s with %s", c.Name, name)
@@ -292,6 +300,12 @@ func (r *runner) writeOp(c *Call, bufs []Expr, sizes []int64, flags int64) (*op,
 			f.flow.written = append(f.flow.written, p...)
 		}
 	}
+	if more && !f.conf.Cork {
+		// The segment that this write leaves unfinished waits for the next one.
+		if err := f.c.SetCork(true); err != nil {
+			return bad(err)
+		}
+	}
 	o = &op{nonblock: nonblock}
 	o.run = func() outcome {
 		var n int64
@@ -314,6 +328,11 @@ func (r *runner) writeOp(c *Call, bufs []Expr, sizes []int64, flags int64) (*op,
 	o.undo = func() { _ = f.c.SetWriteDeadline(time.Time{}) }
 	o.after = func(res *outcome) {
 		f.asked = f.asked || broken(res.err)
+		if f.more && !more && !f.conf.Cork {
+			// Closed or not, there is nothing left to hold back.
+			_ = f.c.SetCork(false)
+		}
+		f.more = more
 		if f.flow != nil {
 			f.flow.written = f.flow.written[:before+int(max(res.value, 0))]
 		}

@@ -3,8 +3,6 @@ package packetdrill
 import (
 	"fmt"
 	"strings"
-
-	"example.com/culvert/tcpcore"
 )
 
 // The code between %{ and }% is Python, of which scripts use little: assert, print,
@@ -35,7 +33,7 @@ func (r *runner) code(c *Code) (err error) {
 			panic(b)
 		}
 	}()
-	var info *tcpcore.Info
+	var info *connInfo
 	in := &interp{r: r, steps: maxCodeSteps}
 	in.lookup = func(name string) (value, bool) {
 		if v, ok := r.vars[name]; ok {

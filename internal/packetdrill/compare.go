@@ -10,7 +10,6 @@ type comparison struct {
 	level Level
 	want  Packet
 	got   Packet
-	ports bool
 }
 
 // run reports the first difference, in packetdrill's words. rest: want is what

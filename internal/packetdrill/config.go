@@ -140,6 +140,7 @@ var sysctls = map[string]sysctl{
 	"net.ipv4.tcp_rmem":               memory(func(c *config, n int) { c.c.ReceiveBuffer = n }, false),
 	"net.ipv4.tcp_ecn":                set(func(c *config, n int) { c.c.ECN = n == 1 || n == 3 }),
 	"net.ipv4.tcp_early_retrans":      set(func(c *config, n int) { c.c.NoTailLossProbe = n == 0 }),
+	"net.ipv4.tcp_notsent_lowat":      set(func(c *config, n int) { c.c.NotSentLowWater = bound(int64(n)) }),
 	"net.ipv4.tcp_mtu_probing":        lacks("path MTU probing", 0, 1),
 
 	// FreeBSD
@@ -167,7 +168,7 @@ var sysctls = map[string]sysctl{
 	"net.inet.tcp.recvspace":    set(func(c *config, n int) { c.c.ReceiveBuffer = max(n, 1) }),
 	"net.inet.tcp.sendspace":    set(func(c *config, n int) { c.c.SendBuffer = max(n, 1) }),
 	"net.inet.tcp.cc.algorithm": congestionControl,
-	"net.inet.tcp.ecn.enable":   lacks("ECN", 0, 2),
+	"net.inet.tcp.ecn.enable":   set(func(c *config, n int) { c.c.ECN = n == 1 }),
 	"net.inet.tcp.udp_tunneling_port": set(func(c *config, n int) {
 		if c.udp = n > 0; c.udp {
 			c.udpPort = uint16(n)

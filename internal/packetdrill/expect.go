@@ -169,12 +169,12 @@ func (m *match) compare(l *live) error {
 	for i := range l.k.Options {
 		if o := &l.k.Options[i]; o.Kind == OptTS && !f.hasTS {
 			if s := findOption(k.Options, OptTS); s != nil && !s.AnyValue {
-				f.matchTS(s.Value, o.Value, l.at)
+				f.matchTS(s.Value, o.Value)
 			}
 		}
 	}
 	a := f.toScript(l)
-	c := comparison{level: r.set.Level, want: *k, got: a, ports: k.HasPorts}
+	c := comparison{level: r.set.Level, want: *k, got: a}
 	c.want.Seq += uint32(m.covered)
 	c.want.Len -= m.covered
 	if err := c.run(m.covered > 0, r.oneToOne); err != nil {
@@ -203,6 +203,10 @@ func (m *match) compareIP(l *live, a *Packet) error {
 	k := m.k
 	ecn := l.tos & 3
 	ok := true
+	tos := int(l.tos)
+	if k.ECN != ECNUnset {
+		tos &^= 3 // the word says it
+	}
 	switch k.ECN {
 	case ECNNone:
 		ok = ecn == 0
@@ -218,7 +222,7 @@ func (m *match) compareIP(l *live, a *Packet) error {
 	switch {
 	case !ok:
 		return m.fail(l, a, "live packet field ip_ecn: expected: %s vs actual: 0x%x", (&Packet{ECN: k.ECN, TOS: -1, TTL: -1}).String(), ecn)
-	case k.TOS >= 0 && k.ECN == ECNUnset && int(l.tos) != k.TOS:
+	case k.TOS >= 0 && tos != k.TOS:
 		return m.fail(l, a, "live packet field ip_tos: expected: 0x%x vs actual: 0x%x", k.TOS, l.tos)
 	case k.TTL >= 0 && int(l.hop) != k.TTL:
 		return m.fail(l, a, "live packet field ip_ttl: expected: %d vs actual: %d", k.TTL, l.hop)
@@ -237,7 +241,7 @@ func (m *match) compareTS(l *live, a *Packet) error {
 	if s == nil || got == nil || s.AnyValue {
 		return nil
 	}
-	m.f.matchTS(s.Value, got.Value, l.at)
+	m.f.matchTS(s.Value, got.Value)
 	if m.r.tsTick == 0 {
 		return nil
 	}

@@ -45,6 +45,7 @@ type file struct {
 	stirred bool  // something has happened to a connection since epoll looked
 
 	shutRd, shutWr bool
+	more           bool   // the last write said MSG_MORE
 	readErr        error  // how the connection broke, found by looking and not yet told
 	asked          bool   // Read has told it
 	readSeq        uint32 // octets read so far

@@ -34,8 +34,6 @@ type flow struct {
 	tsOff    uint32
 	hasTS    bool
 	tsLive   map[uint32]uint32
-	tsFirst  uint32
-	tsAt     time.Duration
 	written  []byte // the stream that the script wrote, from the octet behind the SYN
 	known    bool   // written is all that the script wrote
 	literals bool   // the peer's bytes are not the pattern's alone
@@ -133,13 +131,12 @@ func (f *flow) toLive(k *Packet) Packet {
 }
 
 // matchTS notes which live timestamp a script's stands for, the first time it appears.
-func (f *flow) matchTS(script, liveVal uint32, at time.Duration) {
+func (f *flow) matchTS(script, liveVal uint32) {
 	if f.tsLive == nil {
 		f.tsLive = make(map[uint32]uint32)
 	}
 	if !f.hasTS {
 		f.hasTS, f.tsOff = true, liveVal-script
-		f.tsFirst, f.tsAt = script, at
 	}
 	f.tsLive[script] = liveVal
 }

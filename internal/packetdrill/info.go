@@ -7,10 +7,17 @@ import (
 	"example.com/culvert/tcpcore"
 )
 
-// info is TCP_INFO of a connection.
-func (r *runner) info(f *flow) (tcpcore.Info, error) {
+// connInfo is TCP_INFO of a connection. Of one that the stack has not handed out yet,
+// only the state is known.
+type connInfo struct {
+	tcpcore.Info
+	onlyState bool
+}
+
+// info asks a connection.
+func (r *runner) info(f *flow) (connInfo, error) {
 	if f == nil {
-		return tcpcore.Info{}, fmt.Errorf("there is no connection to ask")
+		return connInfo{}, fmt.Errorf("there is no connection to ask")
 	}
 	if f.c == nil {
 		for _, g := range r.fds {
@@ -20,15 +27,19 @@ func (r *runner) info(f *flow) (tcpcore.Info, error) {
 			}
 		}
 	}
-	if f.c == nil {
-		for _, g := range r.fds {
-			if g.flow == f && g.dial != nil {
-				return tcpcore.Info{State: tcpcore.SynSent}, nil
-			}
-		}
-		return tcpcore.Info{}, unsupported("TCP_INFO before accept")
+	if f.c != nil {
+		return connInfo{Info: f.c.Info()}, nil
 	}
-	return f.c.Info(), nil
+	for _, g := range r.fds {
+		if g.flow == f && g.dial != nil {
+			return connInfo{tcpcore.Info{State: tcpcore.SynSent}, true}, nil
+		}
+	}
+	if f.hasISN && f.hasPeer {
+		// It has sent its SYN-ACK, and is not ready to be accepted.
+		return connInfo{tcpcore.Info{State: tcpcore.SynReceived}, true}, nil
+	}
+	return connInfo{}, unsupported("TCP_INFO before there is a connection")
 }
 
 // linuxState are the numbers of TCP_ESTABLISHED and so on.
@@ -81,8 +92,8 @@ func segments(n, mss int, up bool) int64 {
 	return int64(n / mss)
 }
 
-// field is one field of TCP_INFO by its name, with tcpi_ or without.
-func infoField(i *tcpcore.Info, name string) (int64, error) {
+// infoField is one field of TCP_INFO by its name, with tcpi_ or without.
+func infoField(i *connInfo, name string) (int64, error) {
 	if len(name) > 5 && name[:5] == "tcpi_" {
 		name = name[5:]
 	}
@@ -90,7 +101,10 @@ func infoField(i *tcpcore.Info, name string) (int64, error) {
 	if f == nil {
 		return 0, unsupported("tcpi_%s", name)
 	}
-	return f(i), nil
+	if i.onlyState && name != "state" {
+		return 0, unsupported("tcpi_%s before the connection is accepted", name)
+	}
+	return f(&i.Info), nil
 }
 
 // checkInfo compares the fields of TCP_INFO that a script names.

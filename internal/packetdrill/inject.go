@@ -101,8 +101,8 @@ func (r *runner) portsFlow(p ports) *flow {
 			return f
 		}
 	}
-	// The connection under test may not have had names until now.
-	if f := r.sut; f != nil && !f.hasScript && (f.local == p.local || f.tap.local.Port() != p.local) && len(r.flows) == 1 && f.tap != r.stray {
+	// The only connection may have had no name until now.
+	if f := r.sut; f != nil && !f.hasScript && len(r.flows) == 1 && f.tap != r.stray {
 		f.script, f.hasScript = p, true
 		return f
 	}

@@ -104,7 +104,7 @@ func TestTimes(t *testing.T) {
 	}
 }
 
-func TestCalls(t *testing.T) {
+func TestCallSyntax(t *testing.T) {
 	for _, tt := range []struct {
 		in     string
 		name   string

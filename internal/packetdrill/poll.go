@@ -54,13 +54,18 @@ func (f *file) ready() int64 {
 	if in && f.shutWr || i.State == tcpcore.Closed {
 		v |= pollHup
 	}
-	if f.shutWr || i.State == tcpcore.Closed || 3*i.SendQueue < 2*f.sendBuffer() {
+	if f.shutWr || i.State == tcpcore.Closed || 3*i.SendQueue < 2*f.sendBuffer() && f.belowLowWater(i.SendQueue-i.Unacked) {
 		v |= pollOut | pollWRN
 	}
 	if f.peekError() != nil {
 		v |= pollErr
 	}
 	return v
+}
+
+// belowLowWater reports whether few enough octets wait to be sent (TCP_NOTSENT_LOWAT).
+func (f *file) belowLowWater(unsent int) bool {
+	return f.conf.NotSentLowWater == 0 || unsent < f.conf.NotSentLowWater
 }
 
 func (f *file) sendBuffer() int {
@@ -146,14 +151,13 @@ func callPoll(r *runner, c *Call) (*op, error) {
 // meaning for ever.
 func (r *runner) pollOp(look func() (outcome, bool), timeout int64) *op {
 	end := r.w.now() + time.Duration(min(timeout, int64(maxTime/time.Millisecond)))*time.Millisecond
-	o := &op{poll: func() (outcome, bool) {
-		o, ok := look()
-		return o, ok || timeout >= 0 && r.w.now() >= end
-	}}
-	if timeout >= 0 {
-		o.until = end
+	if timeout < 0 {
+		end = never
 	}
-	return o
+	return &op{until: end, poll: func() (outcome, bool) {
+		o, ok := look()
+		return o, ok || r.w.now() >= end
+	}}
 }
 
 // epollSet is an epoll instance.

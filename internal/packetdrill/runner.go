@@ -224,7 +224,6 @@ func (r *runner) run() (Pos, error) {
 			return at, err
 		}
 	}
-	r.ended = true
 	if err := r.finish(); err != nil {
 		return r.blame(at, err)
 	}
@@ -306,6 +305,11 @@ func (r *runner) schedule(e *Event) (at, until time.Duration) {
 // settle lets everything happen that can happen now.
 func (r *runner) settle() {
 	synctest.Wait()
+	select {
+	case <-r.events:
+		r.stirred()
+	default:
+	}
 	for _, t := range r.w.taps {
 		for _, l := range t.take() {
 			f := r.flowOf(t, l)

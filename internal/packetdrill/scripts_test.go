@@ -12,13 +12,14 @@ var (
 	flagScripts = flag.String("scripts", "", "run this script, or all below this folder, and report")
 	flagStrict  = flag.Bool("strict", false, "count a script as passed only at the strict level")
 	flagJSON    = flag.Bool("json", false, "report in JSON, an object for each script")
+	flagWorker  = flag.String("worker", "", "used by -scripts: run the scripts that standard input names, below this folder")
 	flagShow    = flag.Bool("show", false, "print each packet and call as it happens")
 )
 
 // TestMain runs nothing but the scripts of the command line, if it names some.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if run := flag.Lookup("test.run"); *flagScripts != "" && run.Value.String() == "" {
+	if run := flag.Lookup("test.run"); (*flagScripts != "" || *flagWorker != "") && run.Value.String() == "" {
 		if err := run.Value.Set("^TestScripts$"); err != nil {
 			panic(err)
 		}
@@ -36,10 +37,14 @@ func asJSON() bool {
 // TestScripts runs the scripts of the command line. Any that fails or cannot be read
 // fails the test; one that is unsupported does not, and is not counted as passed.
 func TestScripts(t *testing.T) {
+	if *flagWorker != "" {
+		work(t, *flagWorker)
+		return
+	}
 	if *flagScripts == "" {
 		return
 	}
-	report := runAll(t, *flagScripts, Settings{})
+	report := runAll(t, *flagScripts)
 	if asJSON() {
 		if err := report.JSON(os.Stdout); err != nil {
 			t.Fatal(err)
@@ -56,7 +61,7 @@ func TestScripts(t *testing.T) {
 
 // runAll runs the scripts below path, and prints a line about each unless JSON follows.
 // (The go command shows what a test prints if it fails, or with -v.)
-func runAll(t *testing.T, path string, set Settings) *Report {
+func runAll(t *testing.T, path string) *Report {
 	if _, err := os.Stat(path); err != nil && !filepath.IsAbs(path) {
 		// The test runs in its package's folder; people type paths in the module's.
 		path = filepath.Join("..", "..", path)
@@ -72,22 +77,22 @@ func runAll(t *testing.T, path string, set Settings) *Report {
 	if len(files) == 1 && files[0] == path {
 		root = filepath.Dir(path)
 	}
-	if *flagShow {
-		set.Trace = func(format string, args ...any) { fmt.Printf(format+"\n", args...) }
-	}
 	report := &Report{}
-	for _, f := range files {
-		s := RunBoth(t, root, f, set)
-		report.Scripts = append(report.Scripts, s)
-		if asJSON() {
-			continue
-		}
-		fmt.Println(s.Line(*flagStrict))
-		if testing.Verbose() {
-			for _, n := range s.worst().Notes {
-				fmt.Println("    note: " + n)
+	for len(files) > 0 {
+		// A worker may die of one script; the next one goes on behind it.
+		done := runWorker(t, root, files, func(s *ScriptReport) {
+			report.Scripts = append(report.Scripts, s)
+			if asJSON() {
+				return
 			}
-		}
+			fmt.Println(s.Line(*flagStrict))
+			if testing.Verbose() {
+				for _, n := range s.worst().Notes {
+					fmt.Println("    note: " + n)
+				}
+			}
+		})
+		files = files[done:]
 	}
 	return report
 }

@@ -30,7 +30,7 @@ type option struct {
 	none bool
 }
 
-// millis checks a time in milliseconds, seconds one in seconds.
+// millis is a time in milliseconds.
 func millis(v int64) time.Duration { return time.Duration(v) * time.Millisecond }
 
 // key names an option by its level and number.
@@ -58,7 +58,13 @@ var sockopts = map[[2]int64]option{
 			return 536, nil
 		}},
 	key("SOL_TCP", "TCP_USER_TIMEOUT"): {
-		conf: func(c *transport.Config, v int64) error { c.UserTimeout = millis(v); return negative(v) },
+		conf: func(c *transport.Config, v int64) error {
+			if v < 0 {
+				return syscall.EINVAL
+			}
+			c.UserTimeout = millis(v)
+			return nil
+		},
 		live: func(f *file, c *conn.Conn, v int64) error {
 			if v < 0 {
 				return syscall.EINVAL
@@ -80,15 +86,25 @@ var sockopts = map[[2]int64]option{
 			}
 			return nil
 		}},
-	key("SOL_TCP", "TCP_CORK"):          {bool: true, lacks: "TCP_CORK", harmless: []int64{0}},
-	key("SOL_TCP", "TCP_QUICKACK"):      {bool: true, lacks: "TCP_QUICKACK", harmless: []int64{0}, def: 1},
-	key("SOL_TCP", "TCP_NOTSENT_LOWAT"): {lacks: "TCP_NOTSENT_LOWAT"},
-	key("SOL_TCP", "TCP_WINDOW_CLAMP"):  {lacks: "TCP_WINDOW_CLAMP", harmless: []int64{0}},
-	key("SOL_TCP", "TCP_DEFER_ACCEPT"):  {lacks: "TCP_DEFER_ACCEPT", harmless: []int64{0}},
-	key("SOL_TCP", "TCP_FASTOPEN"):      {lacks: "TCP_FASTOPEN", harmless: []int64{0}},
-	key("SOL_TCP", "TCP_MD5SIG"):        {lacks: "TCP_MD5SIG"},
-	key("SOL_TCP", "TCP_REPAIR"):        {lacks: "TCP_REPAIR", harmless: []int64{0}},
-	key("SOL_TCP", "TCP_INQ"):           {lacks: "TCP_INQ", harmless: []int64{0}},
+	key("SOL_TCP", "TCP_CORK"): {bool: true,
+		conf: func(c *transport.Config, v int64) error { c.Cork = v != 0; return nil },
+		live: func(f *file, c *conn.Conn, v int64) error { return c.SetCork(v != 0) }},
+	key("SOL_TCP", "TCP_QUICKACK"): {bool: true, def: 1,
+		conf: func(c *transport.Config, v int64) error { c.DelayedACK = quickACK(0, v); return nil },
+		live: func(f *file, c *conn.Conn, v int64) error {
+			return c.SetDelayedACK(quickACK(f.r.conf.c.DelayedACK, v))
+		}},
+	key("SOL_TCP", "TCP_NOTSENT_LOWAT"): {
+		conf: func(c *transport.Config, v int64) error { c.NotSentLowWater = bound(v); return nil },
+		live: func(f *file, c *conn.Conn, v int64) error { return c.SetNotSentLowWater(bound(v)) }},
+	key("SOL_TCP", "TCP_WINDOW_CLAMP"): {
+		conf: func(c *transport.Config, v int64) error { c.WindowClamp = bound(v); return nil },
+		live: func(f *file, c *conn.Conn, v int64) error { return c.SetWindowClamp(bound(v)) }},
+	key("SOL_TCP", "TCP_DEFER_ACCEPT"): {lacks: "TCP_DEFER_ACCEPT", harmless: []int64{0}},
+	key("SOL_TCP", "TCP_FASTOPEN"):     {lacks: "TCP_FASTOPEN", harmless: []int64{0}},
+	key("SOL_TCP", "TCP_MD5SIG"):       {lacks: "TCP_MD5SIG"},
+	key("SOL_TCP", "TCP_REPAIR"):       {lacks: "TCP_REPAIR", harmless: []int64{0}},
+	key("SOL_TCP", "TCP_INQ"):          {lacks: "TCP_INQ", harmless: []int64{0}},
 	key("SOL_TCP", "TCP_NOOPT"): {bool: true,
 		conf: func(c *transport.Config, v int64) error {
 			c.NoSACK, c.NoTimestamps, c.NoWindowScale = v != 0, v != 0, v != 0
@@ -151,18 +167,28 @@ var sockopts = map[[2]int64]option{
 	}},
 }
 
+// quickACK is the delay of acknowledgments that TCP_QUICKACK asks for.
+func quickACK(delay time.Duration, v int64) time.Duration {
+	if v != 0 {
+		return -1
+	}
+	return delay
+}
+
+// bound is a number of bytes for a Config; nothing and more than a Config takes mean
+// no bound.
+func bound(v int64) int {
+	if v < 0 || v > 1<<30 {
+		return 0
+	}
+	return int(v)
+}
+
 func bit(b bool) int64 {
 	if b {
 		return 1
 	}
 	return 0
-}
-
-func negative(v int64) error {
-	if v < 0 {
-		return syscall.EINVAL
-	}
-	return nil
 }
 
 // buffer is a buffer's size as the system that the script is for would tell it: Linux
@@ -334,6 +360,9 @@ func (f *file) setLinger(x Expr) (*op, error) {
 }
 
 func (f *file) setKeepAlive(k [2]int64, v int64) (*op, error) {
+	if k != key("SOL_SOCKET", "SO_KEEPALIVE") && (v < 1 || v > 32767) {
+		return bad(syscall.EINVAL)
+	}
 	d := time.Duration(v) * time.Second
 	switch k {
 	case key("SOL_SOCKET", "SO_KEEPALIVE"):
@@ -344,9 +373,6 @@ func (f *file) setKeepAlive(k [2]int64, v int64) (*op, error) {
 		f.keep.Interval, f.conf.KeepAliveInterval = d, d
 	case key("SOL_TCP", "TCP_KEEPCNT"):
 		f.keep.Count, f.conf.KeepAliveCount = int(v), int(v)
-	}
-	if k != key("SOL_SOCKET", "SO_KEEPALIVE") && (v < 1 || v > 32767) {
-		return bad(syscall.EINVAL)
 	}
 	f.options[k], f.keepSet = v, true
 	f.conf.KeepAlive = f.keep.Enable
