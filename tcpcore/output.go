@@ -112,7 +112,7 @@ func (e *Engine) synWindow() int {
 
 // room is the largest window that may be offered now.
 func (e *Engine) room() int {
-	return max(0, min(max(e.cfg.ReceiveBuffer, 1<<e.rcv.shift)-e.rcv.buf.len(), e.maxOffer()))
+	return max(0, min(max(e.cfg.ReceiveBuffer, 1<<e.rcv.shift)-e.rcv.buf.len(), e.maxOffer(), 0xffff<<e.rcv.shift))
 }
 
 // maxOffer is RCV.BUFF of section 3.8.6.2.2: the largest window ever offered. It is
@@ -133,9 +133,6 @@ const corkMax = 200 * time.Millisecond
 func (e *Engine) windowUpdateDue() bool {
 	free := e.room()
 	wnd := e.rcv.edge.Sub(e.rcv.nxt)
-	if e.rcv.shift == 0 && wnd >= 0xffff {
-		return false
-	}
 	mss := e.rmss()
 	return free-wnd >= min(e.maxOffer()/2, 2*mss) && (free >= 2*wnd || wnd < 2*mss)
 }

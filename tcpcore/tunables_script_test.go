@@ -71,3 +71,15 @@ func TestPeek(t *testing.T) {
 	_, err = s.e.Peek(s.now, b[:])
 	s.check(err == ErrWouldBlock, "peeked with %v", err)
 }
+
+// TestUnscaledUpdate reads a little from a window that cannot be offered whole.
+//
+// Shows: MUST-39.
+func TestUnscaledUpdate(t *testing.T) {
+	s := newScript(t, "a little room is not worth an ACK, whatever the buffer has beyond 64 KiB", Config{NoWindowScale: true}, Params{})
+	s.active()
+	s.recv(ACK, 1, 1, 100)
+	s.read(100)
+	s.wantIdle()
+	s.wantAfter(40*time.Millisecond, ACK, 1, 101, optWin(65435))
+}
