@@ -21,6 +21,8 @@ const (
 	PSH = segment.PSH
 	ACK = segment.ACK
 	URG = segment.URG
+	ECE = segment.ECE
+	CWR = segment.CWR
 )
 
 // A script is a small story about one engine in virtual time: the test plays the
@@ -224,6 +226,13 @@ func optUrg(n int) segOpt {
 		func(_ *script, g *segment.Segment) bool { return g.Urgent == uint16(n) }}
 }
 
+// optClass is the traffic class of the datagram, whose lower two bits are the ECN field.
+func optClass(n uint8) segOpt {
+	return segOpt{fmt.Sprint("class=", n),
+		func(_ *script, g *segment.Segment) { g.TrafficClass = n },
+		func(_ *script, g *segment.Segment) bool { return g.TrafficClass == n }}
+}
+
 // optNoPSH wants the PSH bit clear; want otherwise looks at PSH only if it is asked for.
 func optNoPSH() segOpt {
 	return segOpt{"no psh", func(*script, *segment.Segment) {},
@@ -301,6 +310,7 @@ func (s *script) recvSegment(g *segment.Segment) (reopen bool) {
 	if err := segment.Parse(&in, b); err != nil {
 		s.fail("BUG: the script's own segment does not parse: %v", err)
 	}
+	in.TrafficClass = g.TrafficClass
 	reopen = s.e.Input(s.now, &in)
 	for i := range b {
 		b[i] = 0xee // the engine keeps no reference
@@ -334,6 +344,7 @@ func (s *script) unpack() {
 			s.fail("the engine sent what does not parse: %v: %x", err, b)
 		}
 		g := &o.seg
+		g.TrafficClass = tr.TrafficClass
 		if !s.knowISS && g.Flags.Has(SYN) {
 			s.iss, s.knowISS = g.Seq, true
 		}
