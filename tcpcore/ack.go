@@ -28,6 +28,7 @@ type acked struct {
 	dup       bool              // a duplicate ACK of RFC 5681 section 2
 	dsack     bool              // it reports a duplicate (RFC 2883),
 	duplicate segment.SACKBlock // this one
+	ended     recoveryPhase     // a recovery that it ends
 	original  bool              // something given up turns out to have arrived
 	rackSet   bool              // the latest transmission
 	rackOrder uint32            // among what is newly acknowledged
@@ -79,9 +80,14 @@ func (e *Engine) processACK(now Time, s *segment.Segment) {
 			e.told.ack = congestion.Ack{
 				Now: time.Duration(now), Acked: a.bytes, Sacked: a.sacked, Prior: a.flight, InFlight: e.pipe(),
 				Lost: a.lost, RTT: a.rtt, SRTT: e.rtt.srtt, MinRTT: e.rtt.min,
-				InRecovery: e.rec.phase == fastRecovery, AfterRTO: e.rec.phase == afterTimeout,
+				InRecovery: e.rec.phase == fastRecovery, AfterRTO: e.rec.phase == afterTimeout || a.ended == afterTimeout,
 				CwndLimited: e.snd.limited || e.rec.phase == afterTimeout,
 				Delivered:   e.rate.delivered, TotalLost: e.rate.lost, Sample: e.sampleRate(&a),
+			}
+			if a.ended == fastRecovery {
+				// It acknowledges all that arrived during the recovery, which does not count
+				// towards the window.
+				e.told.ack.Acked = min(a.bytes, a.delivered)
 			}
 			if e.echoes(s) {
 				e.told.ack.Marked = a.bytes + a.sacked

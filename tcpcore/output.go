@@ -236,7 +236,7 @@ func grown(b []byte, n int) []byte {
 // within the peer's window, even if that shrank (SHLD-16).
 func (e *Engine) retransmit(now Time, t *Train) bool {
 	i := e.sent.nextLost()
-	if i < 0 {
+	if i < 0 || e.rec.undo.doubt {
 		return false
 	}
 	if e.sent.at(i).flags&recSYN != 0 {
@@ -268,6 +268,7 @@ func (e *Engine) retransmit(now Time, t *Train) bool {
 	if len(t.Buf) == 0 {
 		return false
 	}
+	e.wanted.tlp = false // what goes out asks as well as a probe
 	e.sentSomething(now)
 	return true
 }
@@ -440,7 +441,7 @@ func (e *Engine) sendNew(now Time, t *Train) bool {
 		}
 	}
 	if len(t.Buf) > 0 {
-		e.wanted.override, e.wanted.tlp = false, false // what goes out asks as well as a probe
+		e.wanted.override, e.wanted.tlp = false, false
 		e.timer.stop(tPersist)
 		if s.refused && e.cfg.NotSentLowWater > 0 && e.sendRoom() >= (e.cfg.NotSentLowWater+1)/2 {
 			s.refused = false

@@ -4,20 +4,35 @@ import "example.com/culvert/tcpcore/segment"
 
 // maxHoles bounds the ranges of out-of-order data that are held, and so the work
 // and the memory that a peer who sends every second octet can cause. A segment
-// that would need one more is dropped, as if the network had lost it.
-const maxHoles = 256
+// that would need one more is dropped, as if the network had lost it. An overrun queue
+// may lose every second segment of a window: 4096 holes are one of 12 MB.
+const maxHoles = 4096
 
 // held is a range of sequence space that arrived beyond RCV.NXT.
-type held struct {
-	left, right segment.Seq
-	stamp       uint32 // larger is more recent, for the order of SACK blocks
-}
+type held struct{ left, right segment.Seq }
 
 // reassembly keeps account of out-of-order data; the bytes lie in the receive ring.
 type reassembly struct {
 	ranges []held // ascending, neither overlapping nor touching; nil when empty
-	clock  uint32
+	// recent tells of the ranges that changed last, the latest first, by an octet of
+	// each: for the order of SACK blocks.
+	recent [2 * segment.MaxSACK]segment.Seq
+	n      int
 	dup    segment.SACKBlock // D-SACK to report next (RFC 2883); empty if Left == Right
+}
+
+// find returns the index of the first range that ends behind seq.
+func (q *reassembly) find(seq segment.Seq) int {
+	lo, hi := 0, len(q.ranges)
+	for lo < hi {
+		mid := (lo + hi) / 2
+		if seq.Less(q.ranges[mid].right) {
+			hi = mid
+		} else {
+			lo = mid + 1
+		}
+	}
+	return lo
 }
 
 // add notes that [left, right) arrived. It calls fresh for each part that was not
@@ -25,10 +40,7 @@ type reassembly struct {
 // first win. It reports false if the range was refused because there are limit already.
 func (q *reassembly) add(left, right segment.Seq, limit int, fresh func(left, right segment.Seq)) bool {
 	// First range that ends at or behind left, and first that begins behind right.
-	i := 0
-	for i < len(q.ranges) && q.ranges[i].right.Less(left) {
-		i++
-	}
+	i := q.find(left.Add(-1))
 	j, at := i, left
 	for j < len(q.ranges) && q.ranges[j].left.LessEq(right) {
 		j++
@@ -46,8 +58,7 @@ func (q *reassembly) add(left, right segment.Seq, limit int, fresh func(left, ri
 	if at.Less(right) {
 		fresh(at, right)
 	}
-	q.clock++
-	merged := held{left, right, q.clock}
+	merged := held{left, right}
 	if i == j {
 		q.ranges = append(q.ranges, held{})
 		copy(q.ranges[i+1:], q.ranges[i:])
@@ -57,7 +68,21 @@ func (q *reassembly) add(left, right segment.Seq, limit int, fresh func(left, ri
 		q.ranges = append(q.ranges[:i+1], q.ranges[j:]...)
 	}
 	q.ranges[i] = merged
+	q.changed(merged)
 	return true
+}
+
+// changed makes h the most recent.
+func (q *reassembly) changed(h held) {
+	k := 0
+	old := q.recent
+	for _, seq := range old[:q.n] {
+		if !(h.left.LessEq(seq) && seq.Less(h.right)) && k+1 < len(q.recent) {
+			k++
+			q.recent[k] = seq
+		}
+	}
+	q.recent[0], q.n = h.left, k+1
 }
 
 // duplicate notes the first part of an arrived segment that was held already, to
@@ -76,7 +101,7 @@ func (q *reassembly) advance(nxt segment.Seq) segment.Seq {
 		i++
 	}
 	if q.ranges = append(q.ranges[:0], q.ranges[i:]...); len(q.ranges) == 0 {
-		q.ranges = nil
+		q.ranges, q.n = nil, 0
 	}
 	return nxt
 }
@@ -102,20 +127,13 @@ func (q *reassembly) blocks(o *segment.Options, room int) {
 		o.SACKCount = 1
 		q.dup = segment.SACKBlock{}
 	}
-	below := uint64(1) << 32 // stamps taken so far are not below
-	for o.SACKCount < room {
-		var newest *held
-		for i := range q.ranges {
-			h := &q.ranges[i]
-			if uint64(h.stamp) < below && (newest == nil || h.stamp > newest.stamp) {
-				newest = h
-			}
-		}
-		if newest == nil {
+	for _, seq := range q.recent[:q.n] {
+		if o.SACKCount >= room {
 			return
 		}
-		below = uint64(newest.stamp)
-		o.SACK[o.SACKCount] = segment.SACKBlock{Left: newest.left, Right: newest.right}
-		o.SACKCount++
+		if i := q.find(seq); i < len(q.ranges) && q.ranges[i].left.LessEq(seq) {
+			o.SACK[o.SACKCount] = segment.SACKBlock{Left: q.ranges[i].left, Right: q.ranges[i].right}
+			o.SACKCount++
+		}
 	}
 }

@@ -81,7 +81,7 @@ func (e *Engine) recover(now Time, s *segment.Segment, a *acked) {
 		r.edge = ended && r.point == e.snd.una
 	}
 	if ended {
-		e.endRecovery(now)
+		e.endRecovery(now, a)
 	}
 	if e.sack {
 		// A probe that was needless says nothing of the reordering window.
@@ -153,11 +153,13 @@ func (e *Engine) enterRecovery(now Time, a *acked, news bool) {
 }
 
 // endRecovery ends a recovery whose point is acknowledged.
-func (e *Engine) endRecovery(now Time) {
+func (e *Engine) endRecovery(now Time, a *acked) {
 	r := &e.rec
 	if r.phase == fastRecovery {
 		e.ctl.OnRecovered(time.Duration(now))
 	}
+	a.ended = r.phase
+	a.delivered = max(0, a.delivered-r.credit) // the rest was counted before
 	r.phase, r.credit, r.first = open, 0, false
 	r.undo.ended(e)
 }

@@ -112,6 +112,13 @@ func optUrg(n int) segOpt {
 		func(_ *script, g *segment.Segment) bool { return g.Urgent == uint16(n) }}
 }
 
+// optClass is the traffic class of the datagram, whose lower two bits are the ECN field.
+func optClass(n uint8) segOpt {
+	return segOpt{fmt.Sprint("class=", n),
+		func(_ *script, g *segment.Segment) { g.TrafficClass = n },
+		func(_ *script, g *segment.Segment) bool { return g.TrafficClass == n }}
+}
+
 // optNoPSH wants the PSH bit clear; want otherwise looks at PSH only if it is asked for.
 func optNoPSH() segOpt {
 	return segOpt{"no psh", func(*script, *segment.Segment) {},

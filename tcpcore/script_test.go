@@ -19,6 +19,8 @@ const (
 	PSH = segment.PSH
 	ACK = segment.ACK
 	URG = segment.URG
+	ECE = segment.ECE
+	CWR = segment.CWR
 )
 
 // A script is a small story about one engine in virtual time: the test plays the
@@ -181,6 +183,7 @@ func (s *script) recvSegment(g *segment.Segment) (reopen bool) {
 	if err := segment.Parse(&in, b); err != nil {
 		s.fail("BUG: the script's own segment does not parse: %v", err)
 	}
+	in.TrafficClass = g.TrafficClass
 	reopen = s.e.Input(s.now, &in)
 	for i := range b {
 		b[i] = 0xee // the engine keeps no reference
@@ -214,6 +217,7 @@ func (s *script) unpack() {
 			s.fail("the engine sent what does not parse: %v: %x", err, b)
 		}
 		g := &o.seg
+		g.TrafficClass = tr.TrafficClass
 		if !s.knowISS && g.Flags.Has(SYN) {
 			s.iss, s.knowISS = g.Seq, true
 		}

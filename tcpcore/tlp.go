@@ -24,11 +24,13 @@ const (
 )
 
 // armProbe starts the probe timer anew where section 7.2 wants it: something in flight,
-// nothing selectively acknowledged, no recovery.
+// nothing selectively acknowledged, no recovery. The retransmission timer runs beside it. So
+// where section 7.3 forbids the probe, because one is out or no round trip was measured
+// since, that timer is left alone: armed anew with each segment it would never fire.
 func (e *Engine) armProbe(now Time) {
 	e.timer.stop(tProbe)
 	if e.cfg.NoTailLossProbe || !e.sack || e.ctl == nil || e.rec.phase != open || e.sent.count[sacked] > 0 ||
-		e.sent.count[inFlight] == 0 || e.snd.wnd == 0 {
+		e.sent.count[inFlight] == 0 || e.snd.wnd == 0 || e.tlp.active || e.tlp.stale {
 		return
 	}
 	pto := time.Second
@@ -51,9 +53,8 @@ func (e *Engine) probeTimeout(now Time) {
 	if e.rec.phase != open || e.sent.len() == 0 || e.snd.wnd == 0 {
 		return
 	}
-	// One probe at a time, and none before a round trip was measured since the last.
-	e.wanted.tlp = !e.tlp.active && !e.tlp.stale
-	// "the sender MUST re-arm the RTO timer", whether or not there is a probe.
+	e.wanted.tlp = true
+	// "the sender MUST re-arm the RTO timer".
 	e.timer.set(tRetransmit, now.Add(e.rtt.timeout(&e.cfg)))
 }
 

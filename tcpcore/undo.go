@@ -12,29 +12,36 @@ import (
 type undoState struct {
 	possible bool
 	timeout  bool
-	over     bool        // the recovery has ended; reports of duplicates still come
-	barred   bool        // another was undone of late
-	until    segment.Seq // over and barred end here
+	over     bool        // the recovery has ended; reports of duplicates still come,
+	until    segment.Seq // for a window
 	backoff  uint8
+	// undone counts undos until, once there was one, fresh is acknowledged.
+	undone uint8
+	fresh  segment.Seq
 
-	sent      bool        // something was sent again
-	first     segment.Seq // end of what was sent again first
-	retransTS uint32      // RetransmitTS of RFC 3522, if hasTS
-	hasTS     bool
-	owed      owedRanges
-	frto      frtoStep
+	sent        bool        // something was sent again
+	first, last segment.Seq // ends of what was sent again first, and of the highest
+	retransTS   uint32      // RetransmitTS of RFC 3522, if hasTS
+	hasTS       bool
+	doubt       bool // so far the originals arrive: nothing more is sent again until it is clear
+	owed        owedRanges
+	frto        frtoStep
 }
+
+// maxUndone is how often a window may be undone: where reordering begins, more than once;
+// but no peer shall have everything given up and taken back with each acknowledgment.
+const maxUndone = 8
 
 // begin remembers the beginning of a fast recovery.
 func (u *undoState) begin(e *Engine) {
-	*u = undoState{possible: !u.barred, barred: u.barred, until: u.until, backoff: e.rtt.backoff}
+	*u = undoState{possible: u.undone < maxUndone, undone: u.undone, fresh: u.fresh, backoff: e.rtt.backoff}
 }
 
 // beginTimeout remembers the state before a timeout. F-RTO "SHOULD NOT be applied if the
 // TCP sender is already in loss recovery" (RFC 5682 section 3.1).
 func (u *undoState) beginTimeout(e *Engine) {
 	// The back-off has doubled already.
-	*u = undoState{possible: !u.barred, barred: u.barred, until: u.until, timeout: true, backoff: e.rtt.backoff - 1}
+	*u = undoState{possible: u.undone < maxUndone, undone: u.undone, fresh: u.fresh, timeout: true, backoff: e.rtt.backoff - 1}
 	if e.sack && e.rec.phase == open {
 		u.frto = frtoWaits
 	}
@@ -45,12 +52,13 @@ func (u *undoState) again() {
 	if u.frto != frtoOff {
 		u.frto = frtoWaits
 	}
+	u.doubt = false
 }
 
 // ended leaves a window's time for reports of duplicates.
 func (u *undoState) ended(e *Engine) {
 	if u.possible {
-		u.over, u.until, u.frto = true, e.snd.nxt, frtoOff
+		u.over, u.until, u.frto, u.doubt = true, e.snd.nxt, frtoOff, false
 	}
 }
 
@@ -60,9 +68,10 @@ func (u *undoState) retransmitted(e *Engine, now Time, r *record) {
 		return
 	}
 	if !u.sent {
-		u.sent, u.first = true, r.end()
+		u.sent, u.first, u.last = true, r.end(), r.end()
 		u.retransTS, u.hasTS = e.tsClock(now), e.ts.on
 	}
+	u.last = u.last.Max(r.end())
 	u.owed.add(r.seq, r.end())
 }
 
@@ -70,8 +79,8 @@ func (u *undoState) retransmitted(e *Engine, now Time, r *record) {
 // followed. It reports whether that shows reordering.
 func (e *Engine) detectSpurious(now Time, s *segment.Segment, a *acked) (reordered bool) {
 	u := &e.rec.undo
-	if u.barred && u.until.LessEq(e.snd.una) {
-		u.barred = false
+	if u.undone > 0 && u.fresh.LessEq(e.snd.una) {
+		u.undone = 0
 	}
 	if u.over && u.until.LessEq(e.snd.una) && !a.dsack {
 		u.possible = false
@@ -79,13 +88,7 @@ func (e *Engine) detectSpurious(now Time, s *segment.Segment, a *acked) (reorder
 	if !u.possible {
 		return false
 	}
-	spurious := false
-	if u.sent && u.hasTS && a.advanced && u.first.LessEq(e.snd.una) {
-		// RFC 3522 section 3.2: "the first acceptable ACK" echoes an earlier timestamp than
-		// the retransmission's if it was the original that arrived.
-		spurious = s.Options.HasTimestamps && s.Options.TSEcr != 0 && int32(s.Options.TSEcr-u.retransTS) < 0
-		u.hasTS = false
-	}
+	spurious := u.sent && u.hasTS && a.advanced && u.first.LessEq(e.snd.una) && u.eifel(e, s)
 	if a.dsack && u.owed.report(a.duplicate) {
 		spurious = true // RFC 3708: all that was sent again was there already
 	}
@@ -98,20 +101,37 @@ func (e *Engine) detectSpurious(now Time, s *segment.Segment, a *acked) (reorder
 	return reordered
 }
 
+// eifel is RFC 3522 section 3.2: "the first acceptable ACK" echoes an earlier timestamp than
+// the retransmission's if it was the original that arrived. Where more than one
+// segment was sent again, one late segment does not show that none was lost: it
+// takes such an echo all the way.
+func (u *undoState) eifel(e *Engine, s *segment.Segment) (spurious bool) {
+	if !s.Options.HasTimestamps || s.Options.TSEcr == 0 || int32(s.Options.TSEcr-u.retransTS) >= 0 {
+		u.hasTS, u.doubt = false, false
+		return false
+	}
+	u.doubt = e.snd.una.Less(u.last)
+	return !u.doubt
+}
+
 // undo gives back what the recovery or the timeout took (RFC 4015): the window, the
 // threshold and the back-off; and what was given up is in flight again.
 func (e *Engine) undo(now Time) {
 	u := &e.rec.undo
 	if u.timeout {
 		e.count.SpuriousTimeouts++
+		// The first segment had arrived; but it may be an outage that ended, which took
+		// what followed. A probe tells, and SRTT is no guide now to when to send one.
+		e.wanted.tlp = e.sack && !e.tlp.active
 	} else {
 		e.count.SpuriousRecoveries++
 		e.rack.reordered = true // the original came later than what was sent after it
 	}
 	e.rtt.backoff = min(e.rtt.backoff, u.backoff)
-	// One undo in a window, so that no peer can have everything given up and taken back
-	// with each acknowledgment.
-	*u = undoState{barred: true, until: e.snd.nxt}
+	if u.undone == 0 {
+		u.fresh = e.snd.nxt
+	}
+	*u = undoState{undone: u.undone + 1, fresh: u.fresh}
 	e.sent.restore()
 	if e.sack {
 		e.requeue()
@@ -165,7 +185,7 @@ func (o *owedRanges) report(b segment.SACKBlock) bool {
 	all, news := true, false
 	for i := range o.n {
 		r := &o.r[i]
-		if b.Left.LessEq(r.told) && r.told.Less(b.Right) && b.Right.LessEq(r.right) {
+		if r.left.LessEq(b.Left) && b.Left.LessEq(r.told) && r.told.Less(b.Right) && b.Right.LessEq(r.right) {
 			r.told, news = b.Right, true
 		}
 		all = all && r.told == r.right
