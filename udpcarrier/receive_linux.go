@@ -101,9 +101,7 @@ type inbound struct {
 	ask     func(fd uintptr)
 	poll    pollState
 
-	// busy: the last batch was full of small messages. woken: the runtime has said that
-	// something came.
-	busy, woken bool
+	busy bool // the last batch was full of small messages
 
 	// What receive found: r with n messages, or nothing because of errno.
 	r     *reader
@@ -142,13 +140,7 @@ func (in *inbound) try(sys syscalls, fd uintptr) bool {
 	}
 	in.r, in.busy = nil, false
 	r.release(0)
-	if in.errno != unix.EAGAIN {
-		return true
-	}
-	// Woken for nothing: an error report, whose error a send has met with already.
-	woken := in.woken
-	in.woken = true
-	return woken
+	return in.errno != unix.EAGAIN
 }
 
 func (l *batchLink) read() (*carrier.Batch, error) {
@@ -183,7 +175,7 @@ func (l *batchLink) read() (*carrier.Batch, error) {
 // receive waits until there is something in l.in, an empty error queue perhaps,
 // without holding a buffer. An error is the socket's end.
 func (l *batchLink) receive() error {
-	l.in.woken, l.in.r, l.in.errno = false, nil, unix.EAGAIN
+	l.in.r, l.in.errno = nil, unix.EAGAIN
 	err := l.raw.Read(l.in.receive)
 	switch {
 	case err == nil || l.c.closed.Load():
@@ -198,9 +190,8 @@ func (l *batchLink) receive() error {
 	return err
 }
 
-// stir makes whoever reads look into the error queue. The kernel wakes readers for a
-// report, but if a send meets with the error first, just before the reader begins to
-// wait, nothing would wake it.
+// stir makes whoever reads look into the error queue. A report there is also an error
+// that the next system call meets with; if that is a send, no receive will be told.
 func (l *batchLink) stir() { l.udp.SetReadDeadline(time.Unix(1, 0)) }
 
 // fill turns n messages into datagrams and reports whether any is worth handing on.

@@ -106,8 +106,8 @@ func (l *batchLink) write(ds []carrier.Datagram) (int, error) {
 			l.cache.forget(l.to(d).Addr(), err)
 			return at.datagram, l.writeError(d, err)
 		}
-		if apart.err != nil && next.datagram > apart.datagram {
-			// Its segments went where it could not: the path takes no trains.
+		if apart.err != nil {
+			// Segments went where it could not: the path takes no trains.
 			l.c.distrust(l.to(&ds[apart.datagram]), apart.err.Error())
 			apart = notApart
 		}

@@ -156,8 +156,14 @@ func TestTrainIsOneMessage(t *testing.T) {
 				most := min(maxTrainSegments, maxDatagram/s.size)
 				send(t, a, carrier.Datagram{Peer: p.ToB, Data: numbered(1, s.n, s.size, s.tail), SegmentSize: s.size})
 				want := (s.n + most - 1) / most
-				if got := f.taken(); len(got) != want {
+				got := f.taken()
+				if len(got) != want {
 					t.Errorf("%+v: %d messages, want %d: %v", s, len(got), want, got)
+				}
+				for _, m := range got {
+					if (m.size > s.size) != (m.segment > 0) {
+						t.Errorf("%+v: of %d bytes, to be divided by %d", s, m.size, m.segment)
+					}
 				}
 				if _, pieces := hear(t, b, s.n); pieces != want {
 					t.Errorf("%+v: received in %d pieces, want %d", s, pieces, want)
@@ -262,6 +268,9 @@ func TestHostileSegmentSizes(t *testing.T) {
 				if done = string(d.Data) == "the end"; done {
 					break
 				}
+				if d.SegmentSize < 0 || d.SegmentSize >= len(d.Data) {
+					t.Errorf("%s: a segment size of %d in %d bytes", c.what, d.SegmentSize, len(d.Data))
+				}
 				for seg := range d.Segments {
 					n++
 					got = append(got, seg...)
@@ -343,6 +352,9 @@ func TestTrainBook(t *testing.T) {
 	}
 	if b.distrust(loopback4, now) {
 		t.Error("a path that comes again is news")
+	}
+	if b.distrust(netip.MustParseAddr("::ffff:10.9.9.9"), now); !b.distrusted(netip.MustParseAddr("10.9.9.9")) {
+		t.Error("a mapped address is another path")
 	}
 	ip := netip.MustParseAddr("10.0.0.0")
 	for range maxTrainPaths + 100 {
