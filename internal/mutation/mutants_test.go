@@ -22,7 +22,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "a timeout leaves the congestion window", file: "recovery.go",
-		old: "if e.ctl != nil && r.timeouts == 1 {", new: "if e.ctl != nil && r.timeouts < 0 {",
+		old: "	if r.timeouts == 1 {\n		e.congestionEvent(", new: "	if r.timeouts < 0 {\n		e.congestionEvent(",
 		caughtBy: "TestTimeoutWindow", more: true,
 	},
 	{
@@ -31,8 +31,8 @@ var mutants = []mutant{
 		caughtBy: "TestFastRetransmit",
 	},
 	{
-		name: "a partial acknowledgment retransmits nothing", file: "recovery.go",
-		old: "if r.phase == fastRecovery && e.sent.len() > 0 {", new: "if r.phase == fastRecovery && e.sent.len() < 0 {",
+		name: "a partial acknowledgment retransmits nothing", file: "newreno.go",
+		old: "if e.sent.len() > 0 && e.sent.at(0).state == inFlight {", new: "if e.sent.len() < 0 && e.sent.at(0).state == inFlight {",
 		caughtBy: "TestNewReno", more: true,
 	},
 	{
@@ -42,7 +42,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "the congestion window is ignored", file: "output.go",
-		old: "if p := e.pipe(); p > 0 && p+size > e.window() {", new: "if p := e.pipe(); p > 0 && p+size > 1<<30 {",
+		old: "p > 0 && p+size > e.window() &&", new: "p > 0 && p+size > 1<<30 &&",
 		caughtBy: "TestInitialWindow",
 	},
 	{
@@ -117,7 +117,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "the FIN is not sent again", file: "output.go",
-		old: "		if r.flags&recFIN != 0 {\n			flags = segment.FIN\n		}\n", new: "",
+		old: "	if r.flags&recFIN != 0 {\n		flags = segment.FIN\n	}\n", new: "",
 		caughtBy: "TestFINLost",
 	},
 	{
