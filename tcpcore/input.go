@@ -152,15 +152,15 @@ func (e *Engine) setWindow(s *segment.Segment) {
 // inputOther is section 3.10.7.4, for the states from SYN-RECEIVED on but TIME-WAIT.
 func (e *Engine) inputOther(now Time, s *segment.Segment) {
 	e.keep.lastRecv, e.keep.probes = now, 0
+	if e.state == SynReceived && s.Flags.Has(segment.SYN) && s.Seq == e.rcv.irs {
+		e.ecnTakeSYNAgain(s)
+	}
 	if e.state == SynReceived && !e.passive && s.Flags.Has(segment.SYN|segment.ACK) && s.Seq == e.rcv.irs {
 		// The other half of a simultaneous open (figure 8): of a segment that
 		// straddles the window "only the new parts are processed", here the ACK.
 		s.Seq = s.Seq.Add(1)
 		s.Flags &^= segment.SYN
 		s.Window >>= e.snd.shift // a SYN's is not scaled (RFC 7323 section 2.2), all below is
-	}
-	if e.state == SynReceived && s.Flags.Has(segment.SYN) && s.Seq == e.rcv.irs {
-		e.ecnTakeSYNAgain(s)
 	}
 	// RFC 7323 section 5.3 (R1): PAWS comes before the acceptability test.
 	if e.pawsReject(now, s) {

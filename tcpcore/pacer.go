@@ -2,22 +2,17 @@ package tcpcore
 
 import "time"
 
-// pacer spreads sending at the controller's rate. Timers are late, so that bytes are
-// earned by the time that passed, whenever the engine is asked: the mean is right. What
-// was earned while a timer was late is kept for longer than what nobody wanted to send,
-// and is caught up with at twice the rate, so that no burst is larger than a quantum.
+// pacer spreads sending at the controller's rate: a bucket of bytes that are earned by the
+// time that passed, whenever the engine is asked, so that timers may be late. It holds
+// a quantum, and no burst is larger. A quantum lasts as long as timers are late: were it
+// less, the mean would be too.
 type pacer struct {
-	mean    bucket // fills at the rate
-	burst   bucket // fills at twice the rate, and holds a quantum
-	waiting bool   // for due, with something to send
+	credit  int64 // bytes that may be sent
+	rest    int64 // of a byte, in bytes times nanoseconds, so that none is lost to rounding
+	at      Time  // when credit was computed; 0 before the first time
+	waiting bool  // for due, with something to send
 	due     Time
-}
-
-// bucket earns bytes as time passes.
-type bucket struct {
-	credit int64
-	at     Time
-	rest   int64 // of a byte, in bytes times nanoseconds, so that none is lost to rounding
+	late    time.Duration // how late the timer was of late
 }
 
 const (
@@ -35,67 +30,49 @@ func chunk(rate int64, mss int) int64 {
 	return max(int64(mss), min(earned(rate, quantumTime), MaxTrainBytes))
 }
 
-// quantum is the largest burst: a chunk, and what a timer that is a millisecond late
-// leaves over.
-func quantum(rate int64, mss int) int64 {
-	return chunk(rate, mss) + max(int64(mss), earned(rate, quantumTime))
+// quantum is the largest burst: a chunk, and what a timer that is late by as much, or by a
+// millisecond, leaves over.
+func quantum(rate int64, mss int, late time.Duration) int64 {
+	return chunk(rate, mss) + max(int64(mss), earned(rate, max(late, quantumTime)))
 }
 
 func earned(rate int64, d time.Duration) int64 { return rate * int64(d) / int64(time.Second) }
 
-// fill brings the bucket up to date; it never takes away.
-func (b *bucket) fill(now Time, rate, size int64) {
-	d := int64(now - b.at)
-	b.at = now
-	if short := max(size-b.credit, 0); d >= short*int64(time.Second)/rate+1 {
-		b.credit, b.rest = max(b.credit, size), 0
+// fill brings the credit up to date; it never takes away.
+func (p *pacer) fill(now Time, rate, size int64) {
+	d := int64(now - p.at)
+	first := p.at == 0
+	p.at = now
+	if short := max(size-p.credit, 0); first || d >= short*int64(time.Second)/rate+1 {
+		p.credit, p.rest = max(p.credit, size), 0
 		return
 	}
-	n := rate*d + b.rest
-	b.credit += n / int64(time.Second)
-	b.rest = n % int64(time.Second)
-}
-
-// when tells when there will be n bytes.
-func (b *bucket) when(n, rate int64) Time {
-	short := n - b.credit
-	if short <= 0 {
-		return b.at
-	}
-	return b.at + Time((short*int64(time.Second)-b.rest+rate-1)/rate)
+	n := rate*d + p.rest
+	p.credit += n / int64(time.Second)
+	p.rest = n % int64(time.Second)
 }
 
 // allow reports whether size bytes may be sent now. If not, due is when to ask again.
 func (p *pacer) allow(now Time, rate int64, mss, size int) bool {
 	rate = min(rate, maxPacingRate)
-	most := quantum(rate, mss)
-	keep := most
-	if p.waiting {
-		keep += earned(rate, min(max(now.Sub(p.due), 0), maxLate))
-	} else if now.Sub(p.mean.at) > maxLate {
-		p.mean.credit = min(p.mean.credit, most) // nobody wanted to send
-	}
-	p.mean.fill(now, rate, keep)
-	p.burst.fill(now, 2*rate, most)
 	need := int64(size)
 	if p.waiting {
+		if over := now.Sub(p.due); over >= 0 {
+			p.late = min(max(over, p.late-p.late/16), maxLate)
+		}
 		need = chunk(rate, mss)
 	}
-	if p.mean.credit >= need && p.burst.credit >= need {
-		p.waiting = false
+	p.fill(now, rate, quantum(rate, mss, p.late))
+	if p.waiting = p.credit < need; !p.waiting {
 		return true
 	}
-	need = chunk(rate, mss)
-	p.waiting = true
-	p.due = max(p.mean.when(need, rate), p.burst.when(need, 2*rate))
+	short := chunk(rate, mss) - p.credit
+	p.due = now + Time((short*int64(time.Second)-p.rest+rate-1)/rate)
 	return false
 }
 
 // idle is told that something else than the pace holds sending back.
 func (p *pacer) idle() { p.waiting = false }
 
-// sent takes what was sent out of the buckets.
-func (p *pacer) sent(size int) {
-	p.mean.credit -= int64(size)
-	p.burst.credit -= int64(size)
-}
+// sent takes what was sent out of the bucket.
+func (p *pacer) sent(size int) { p.credit -= int64(size) }

@@ -91,7 +91,7 @@ type Ack struct {
 	InRecovery  bool          // fast recovery is going on
 	AfterRTO    bool          // what was outstanding at the last timeout is not yet acknowledged
 	CwndLimited bool          // the window was why no more was in flight
-	Marked      int           // of the bytes, how many the peer says were marked CE
+	Marked      int           // what is acknowledged by one that echoes a mark; RFC 3168 tells no more
 	// Delivered and TotalLost count all bytes of the connection so far: C.delivered
 	// and C.lost of draft-ietf-ccwg-bbr.
 	Delivered, TotalLost int64

@@ -80,7 +80,7 @@ func (c *Cubic) OnAck(a *Ack) {
 	if a.InRecovery || a.Acked == 0 {
 		return
 	}
-	acked, grows := a.Acked, c.used.mayGrow(c.Cwnd, c.slowStart())
+	acked, grows := a.Acked, c.used.mayGrow(c.Cwnd, c.slowStart()) && a.Marked == 0 // RFC 3168 section 6.1.2
 	if c.slowStart() {
 		if acked = c.inSlowStart(a, grows); acked == 0 {
 			return

@@ -48,7 +48,9 @@ func (r *Reno) Start(s Start) { r.start(s) }
 // per window after.
 func (r *Reno) OnAck(a *Ack) {
 	r.onAck(a)
-	if a.InRecovery || a.Acked == 0 || !r.used.mayGrow(r.Cwnd, r.slowStart()) {
+	// "SHOULD NOT increase the congestion window in response to the receipt of an ECN-Echo
+	// ACK packet" (RFC 3168 section 6.1.2).
+	if a.InRecovery || a.Acked == 0 || a.Marked > 0 || !r.used.mayGrow(r.Cwnd, r.slowStart()) {
 		return
 	}
 	acked := a.Acked
