@@ -4,10 +4,10 @@
 //
 // What it does: sends and receives in batches (sendmmsg and recvmmsg on Linux, one
 // datagram a call elsewhere), and trains of equal segments in one piece, which the
-// kernel or the device divides (UDP_SEGMENT, GSO) and joins again (UDP_GRO); answers from the address a peer asked, on a wildcard
-// socket too; sets Don't Fragment, so that path MTU discovery works; tells what a
-// datagram can carry to a peer (MMS); turns ICMP errors into reports; asks for
-// large socket buffers.
+// kernel or the device divides (UDP_SEGMENT, GSO) and joins again (UDP_GRO); answers
+// from the address a peer asked, on a wildcard socket too; sets Don't Fragment, so that
+// path MTU discovery works; tells what a datagram can carry to a peer (MMS); turns ICMP
+// errors into reports; asks for large socket buffers.
 //
 // What it never does: look into a segment, keep one, retransmit, pace, or start a
 // goroutine. A datagram too short to be a segment is handed on; its reader decides.
@@ -38,5 +38,6 @@
 // them; Carrier.Buffers tells what was granted. What overflows counts in Stats.
 //
 // Start reading at Carrier; the systems' ways of moving bytes are in mmsg_linux.go,
-// send_linux.go and receive_linux.go (batches), socket.go (any *net.UDPConn) and packet.go (any net.PacketConn).
+// send_linux.go and receive_linux.go (batches), socket.go (any *net.UDPConn) and
+// packet.go (any net.PacketConn).
 package udpcarrier
