@@ -3,6 +3,7 @@ package udpcarrier
 import (
 	"net"
 	"net/netip"
+	"os"
 	"testing"
 
 	"example.com/culvert/carrier"
@@ -17,6 +18,13 @@ var (
 	loopback4 = netip.MustParseAddr("127.0.0.1")
 	loopback6 = netip.IPv6Loopback()
 )
+
+// The tests switch GSO and GRO on and off themselves, whatever the environment says.
+func TestMain(m *testing.M) {
+	os.Unsetenv("CULVERT_NO_GSO")
+	os.Unsetenv("CULVERT_NO_GRO")
+	m.Run()
+}
 
 // must returns what a constructor made, or ends the test.
 func must[T any](t testing.TB) func(T, error) T {

@@ -98,7 +98,6 @@ func (l *batchLink) write(ds []carrier.Datagram) (int, error) {
 			at := w.at[sent]
 			if w.isTrain(sent, ds) && isTrainError(err) {
 				// Send it again at once, a message for each segment.
-				l.c.counts.refused.Add(1)
 				next, apart = at, takenApart{at.datagram, err}
 				continue
 			}
@@ -108,6 +107,7 @@ func (l *batchLink) write(ds []carrier.Datagram) (int, error) {
 		}
 		if apart.err != nil {
 			// Segments went where it could not: the path takes no trains.
+			l.c.counts.refused.Add(1)
 			l.c.distrust(l.to(&ds[apart.datagram]), apart.err.Error())
 			apart = notApart
 		}
