@@ -30,7 +30,7 @@ func ecnScript(t *testing.T, sentence string, cfg Config) *script {
 
 // TestECNActive asks, and gets each possible answer.
 //
-// Shows: RFC3168-1, RFC3168-2.
+// Shows: SHLD-8, RFC3168-1, RFC3168-2.
 func TestECNActive(t *testing.T) {
 	for _, ask := range []bool{false, true} {
 		for _, answer := range []segment.Flags{0, ECE, CWR, ECE | CWR} {

@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"example.com/culvert/carrier"
+	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
 )
 
 // socket is a UDP socket of the system, and what both ways of using one share.
@@ -32,10 +34,20 @@ func (s *socket) prepare() error {
 		setBuffers(fd, s.udp, &s.c.opts)
 		s.c.recv, s.c.send = buffers(fd)
 	})
-	if err != nil {
-		return err
+	if err == nil && s.wildcard {
+		s.askLocal()
 	}
-	return nil
+	return err
+}
+
+// askLocal has the address that each datagram was sent to reported: on a wildcard it is
+// what a reply must come from. An IPv6 socket is asked for IPv4's as well, since it may be
+// dual-stack; a system that cannot tell leaves the choice of the source to itself.
+func (s *socket) askLocal() {
+	ipv4.NewPacketConn(s.udp).SetControlMessage(ipv4.FlagDst, true)
+	if s.inet6 {
+		ipv6.NewPacketConn(s.udp).SetControlMessage(ipv6.FlagDst, true)
+	}
 }
 
 // mtu is the route's MTU: asked of the connected socket, or cached per peer.

@@ -22,21 +22,14 @@ func isInet6(fd uintptr, local netip.Addr) bool {
 	return ok
 }
 
-// setOptions asks for Don't Fragment and, on a wildcard, for the local address of
-// each datagram. What the kernel refuses is a service less.
+// setOptions asks for Don't Fragment. What the kernel refuses is a service less.
 func setOptions(fd uintptr, s *socket) {
 	set := func(level, name int) { unix.SetsockoptInt(int(fd), level, name, 1) }
 	if s.inet6 {
 		set(unix.IPPROTO_IPV6, unix.IPV6_DONTFRAG)
-		if s.wildcard {
-			set(unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO)
-		}
 		return
 	}
 	set(unix.IPPROTO_IP, unix.IP_DONTFRAG)
-	if s.wildcard {
-		set(unix.IPPROTO_IP, unix.IP_RECVDSTADDR)
-	}
 }
 
 // setBuffers asks for the socket's queues, and for less as long as the kernel

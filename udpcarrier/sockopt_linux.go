@@ -16,8 +16,8 @@ func isInet6(fd uintptr, _ netip.Addr) bool {
 	return err == nil && family == unix.AF_INET6
 }
 
-// setOptions asks for Don't Fragment, error reports, and the local address and
-// traffic class of each datagram. An IPv6 socket is asked for IPv4's as well: it may
+// setOptions asks for Don't Fragment, error reports, and the traffic class of each
+// datagram. An IPv6 socket is asked for IPv4's as well: it may
 // be dual-stack. What the kernel refuses is a service less.
 func setOptions(fd uintptr, s *socket) {
 	set := func(level, name, value int) bool { return unix.SetsockoptInt(int(fd), level, name, value) == nil }
@@ -36,9 +36,6 @@ func setOptions(fd uintptr, s *socket) {
 		gro = 0
 	}
 	s.gro = set(unix.SOL_UDP, unix.UDP_GRO, gro) && gro == 1
-	if s.wildcard {
-		set(unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
-	}
 	if !s.inet6 {
 		return
 	}
@@ -47,9 +44,6 @@ func setOptions(fd uintptr, s *socket) {
 	set(unix.IPPROTO_IPV6, unix.IPV6_RECVTCLASS, 1)
 	if !s.c.opts.portable {
 		set(unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1)
-	}
-	if s.wildcard {
-		set(unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
 	}
 }
 
