@@ -35,7 +35,7 @@ func readmeClient() any {
 }
 
 func readmeConfig(ctx context.Context) any {
-	cfg := &transport.Config{CongestionControl: "reno"}
+	cfg := &transport.Config{CongestionControl: "bbr"}
 	d := &transport.Dialer{Config: cfg}
 	l, err := (&transport.ListenConfig{Config: cfg}).Listen(ctx, "tcp", ":8080")
 	return []any{d, l, err}
