@@ -123,7 +123,8 @@ func TestBacklog(t *testing.T) {
 			t.Fatalf("accepted %v, %v; want %s: in the order of their handshakes", got, err, want)
 		}
 	}
-	if open(t, in, &fakeConn{}) == nil || open(t, in, &fakeConn{}) == nil || open(t, in, &fakeConn{}) != nil {
+	first, second, third := open(t, in, &fakeConn{}), open(t, in, &fakeConn{}), open(t, in, &fakeConn{})
+	if first == nil || second == nil || third != nil {
 		t.Fatal("two accepted connections leave two places")
 	}
 }

@@ -14,28 +14,27 @@ type simWire struct {
 	h      *simHost
 
 	// Sent.
-	synSent      bool
-	incarnation  int // counts changes of iss
-	iss          segment.Seq
-	sndMax       int // behind the highest octet sent
-	finSent      bool
-	sentScale    int // shift in our SYN; -1 for none
-	sentTS       bool
-	sentSACKOK   bool
-	lastAck      int
-	ackPeer      int // the peer's incarnation that lastAck belongs to
-	ackKnown     bool
-	offered      int // right edge of our window
-	limit        int // MMS when the train was made
-	gotSYN       bool
-	gotScale     int // shift in the peer's SYN; -1 for none
-	gotTS        bool
-	gotSACKOK    bool
-	edge         int // right edge of the largest window that arrived
-	pureACKs     int
-	segments     int // arrived
-	excuses      int // what else may cause an acknowledgment: timers, reads, closes
-	challengesAt Time
+	synSent     bool
+	incarnation int // counts changes of iss
+	iss         segment.Seq
+	sndMax      int // behind the highest octet sent
+	finSent     bool
+	sentScale   int // shift in our SYN; -1 for none
+	sentTS      bool
+	sentSACKOK  bool
+	lastAck     int
+	ackPeer     int // the peer's incarnation that lastAck belongs to
+	ackKnown    bool
+	offered     int // right edge of our window
+	limit       int // MMS when the train was made
+	gotSYN      bool
+	gotScale    int // shift in the peer's SYN; -1 for none
+	gotTS       bool
+	gotSACKOK   bool
+	edge        int // right edge of the largest window that arrived
+	pureACKs    int
+	segments    int // arrived
+	excuses     int // what else may cause an acknowledgment: timers, reads, closes
 }
 
 func (w *simWire) reset() {

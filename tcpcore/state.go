@@ -35,9 +35,6 @@ func (s State) String() string {
 // number: ESTABLISHED and later (RFC 9293 section 3.5.1, "synchronized states").
 func (s State) Synchronized() bool { return s >= Established }
 
-// canSend reports whether the user may still write (RFC 9293 section 3.10.2).
-func (s State) canSend() bool { return s == Established || s == CloseWait }
-
 // canReceive reports whether the peer may still send data (section 3.10.7.4, seventh step).
 func (s State) canReceive() bool {
 	return s == Established || s == FinWait1 || s == FinWait2

@@ -47,7 +47,7 @@ func TestEifelRecovery(t *testing.T) {
 	s.check(s.e.rec.phase == open, "recovery goes on")
 	s.wantQuiet(time.Hour)
 
-	cfg, ctl = counted(10)
+	cfg, _ = counted(10)
 	s = newScript(t, "an echo of the retransmission shows that it was needed", cfg, Params{})
 	s.active(fullSegments(s)...)
 	s.reordered()

@@ -21,8 +21,9 @@ type Config struct {
 	// named one. Default nil.
 	Controller func() congestion.Controller
 
-	// MSS bounds the data in one segment, both ways, in bytes, below what the path
-	// allows: 64 to 65487. Default no further bound.
+	// MSS bounds the maximum segment size, both that we announce and that we use, in
+	// bytes, below what the path allows: 64 to 65487. Timestamps take 12 bytes of it.
+	// Default no further bound.
 	MSS int
 	// InitialWindow is the congestion window to begin with, in segments
 	// (RFC 6928): 1 to 1000. Default 10.

@@ -59,17 +59,17 @@ const (
 // Check returns an error that names the first field with a bad value, or nil.
 func (p Path) Check() error {
 	if p.Rate < minRate || p.Rate > maxRate {
-		return fmt.Errorf("Path.Rate: %d is outside of %d..%d bytes/s", p.Rate, minRate, int64(maxRate))
+		return fmt.Errorf("link: Path.Rate: %d is outside of %d..%d bytes/s", p.Rate, minRate, int64(maxRate))
 	}
 	if p.Queue < minQueue || p.Queue > maxQueue {
-		return fmt.Errorf("Path.Queue: %d is outside of %d..%d bytes", p.Queue, minQueue, maxQueue)
+		return fmt.Errorf("link: Path.Queue: %d is outside of %d..%d bytes", p.Queue, minQueue, maxQueue)
 	}
 	for _, s := range []struct {
 		name string
 		v    float64
 	}{{"Loss", p.Loss}, {"AckLoss", p.AckLoss}, {"Reorder", p.Reorder}, {"Duplicate", p.Duplicate}} {
 		if math.IsNaN(s.v) || s.v < 0 || s.v > 1 {
-			return fmt.Errorf("Path.%s: %v is outside of 0..1", s.name, s.v)
+			return fmt.Errorf("link: Path.%s: %v is outside of 0..1", s.name, s.v)
 		}
 	}
 	for _, d := range []struct {
@@ -77,23 +77,23 @@ func (p Path) Check() error {
 		v    time.Duration
 	}{{"Delay", p.Delay}, {"ReorderBy", p.ReorderBy}, {"Fade", p.Fade}} {
 		if d.v < 0 || d.v > maxDelay {
-			return fmt.Errorf("Path.%s: %v is outside of 0..%v", d.name, d.v, maxDelay)
+			return fmt.Errorf("link: Path.%s: %v is outside of 0..%v", d.name, d.v, maxDelay)
 		}
 	}
 	switch {
 	case p.Burst < 0 || p.Burst > maxBurst:
-		return fmt.Errorf("Path.Burst: %d is outside of 0..%d packets", p.Burst, maxBurst)
+		return fmt.Errorf("link: Path.Burst: %d is outside of 0..%d packets", p.Burst, maxBurst)
 	case p.Burst > 1 && p.Fade > 0:
-		return fmt.Errorf("Path.Fade: is %v, but Burst is %d", p.Fade, p.Burst)
+		return fmt.Errorf("link: Path.Fade: is %v, but Burst is %d", p.Fade, p.Burst)
 	case p.Fade > 0 && p.Loss == 1:
-		return fmt.Errorf("Path.Fade: is %v, but Loss is 1", p.Fade)
+		return fmt.Errorf("link: Path.Fade: is %v, but Loss is 1", p.Fade)
 	case p.Reorder > 0 && p.ReorderBy == 0:
-		return fmt.Errorf("Path.ReorderBy: is 0, but Reorder is %v", p.Reorder)
+		return fmt.Errorf("link: Path.ReorderBy: is 0, but Reorder is %v", p.Reorder)
 	}
 	end := time.Duration(0)
 	for i, o := range p.Outages {
 		if o.At < end || o.For <= 0 || o.For > time.Hour {
-			return fmt.Errorf("Path.Outages[%d]: %v for %v is not after the one before, or not of 0..1h", i, o.At, o.For)
+			return fmt.Errorf("link: Path.Outages[%d]: %v for %v is not after the one before, or not of 0..1h", i, o.At, o.For)
 		}
 		end = o.At + o.For
 	}

@@ -70,7 +70,6 @@ type match struct {
 	at, until time.Duration
 	seen      time.Duration // when the segment was sent
 	covered   int           // octets of the line that earlier segments carried
-	flags     Flags         // theirs
 }
 
 func (m *match) lenient() bool { return m.r.set.Level == Lenient }

@@ -96,7 +96,6 @@ type runner struct {
 	shift  time.Duration // the live time's lead, after lenient lateness
 	vars   map[string]value
 	notes  []string
-	ended  bool
 }
 
 func newRunner(sc *Script, set Settings) (*runner, error) {

@@ -124,7 +124,7 @@ func kcpWindow(p link.Path) int {
 // timers and no congestion control.
 func kcpStack(t tuning) benchmarks.Stack {
 	tune := func(s *kcp.UDPSession) net.Conn {
-		s.SetStreamMode(true)
+		interface{ SetStreamMode(bool) }(s).SetStreamMode(true) // the stream of a net.Conn
 		s.SetNoDelay(1, 10, 2, 1)
 		if t.Window > 0 {
 			s.SetWindowSize(t.Window, t.Window)
