@@ -73,22 +73,32 @@ func TestPRRHeavyLoss(t *testing.T) {
 //
 // Shows: RFC6937-2.
 func TestPRRTimer(t *testing.T) {
-	s := prrFlight(t, "losses that the timer finds do not leave in a burst")
-	s.recv(ACK, 1, at(0), optSACK(at(2), at(3)))
-	s.drain()
+	s := newScript(t, "losses that the timer finds do not leave in a burst", Config{InitialWindow: 40, NoDelay: true}, Params{})
+	s.active(optSACKOK())
+	s.late(3) // reordering: from now on there is a window
+	s.flight(10)
 	s.advance(ms)
-	s.recv(ACK, 1, at(0), optSACK(at(1), at(3))) // reordering: from now on there is a window
+	s.flight(10)
+	s.advance(scriptRTT)
+	s.recv(ACK, 1, at(3), optSACK(at(22), at(23)))
+	s.advance(reoStart - ms)
 	s.drain()
-	s.check(s.e.rack.reordered, "no reordering seen")
-	s.recv(ACK, 1, at(0), optSACK(at(18), at(20), at(1), at(3)))
+	s.check(s.e.Info().FastRecoveries == 1 && s.e.sent.count[lost] > 0, "the timer found nothing")
+	before, waiting := s.e.Info().Retransmits, s.e.sent.count[lost]
+	s.advance(2 * ms)
 	s.drain()
-	lostBefore := s.e.sent.count[lost]
-	before := s.e.Info().SegmentsSent
-	s.advance(scriptRTT / 2)
-	s.check(s.e.Info().FastRecoveries == 1 && s.e.sent.count[lost] > lostBefore, "the timer found nothing")
-	// Two were delivered before recovery began; that recovery begins lets one go.
-	s.check(s.e.Info().SegmentsSent-before == 1, "%d segments are sent at once", s.e.Info().SegmentsSent-before)
-	s.check(s.e.Info().Timeouts == 0, "a timeout")
+	s.check(s.e.sent.count[lost] >= waiting+8, "the second time it found nothing")
+	s.check(s.e.Info().Retransmits == before, "%d segments are sent at once", s.e.Info().Retransmits-before)
+}
+
+// TestPRRStretch has one acknowledgment begin recovery that tells of six segments.
+//
+// Shows: RFC6937-1.
+func TestPRRStretch(t *testing.T) {
+	s := prrFlight(t, "what arrived with the acknowledgment that begins recovery was in flight when it began")
+	if n := s.sendsOn(at(0), at(1), at(7)); n != 3 {
+		s.fail("six of twenty segments let %d go, want 3, as the window is to be halved", n)
+	}
 }
 
 // TestPRRWithoutSACK estimates what is delivered by duplicate ACKs (RFC 6937 section 2).

@@ -80,7 +80,7 @@ func TestEifelWaitsForItsSegment(t *testing.T) {
 	before := s.e.Info().SpuriousRecoveries
 	s.e.rec.undo.first = s.ours(at(3)) // as if it had been the first to be sent again
 	s.recv(ACK, 1, at(2), optSACK(at(3), at(4)), optTSEcr(echo))
-	s.check(s.e.Info().SpuriousRecoveries == before, "undone")
+	s.check(s.e.Info().SpuriousRecoveries == before && !s.e.rec.undo.doubt, "undone, or thought of")
 }
 
 // TestDSACKUndo is RFC 3708: everything that was sent again is reported as a duplicate.
@@ -220,6 +220,26 @@ func TestUndoneAndLost(t *testing.T) {
 	s.check(s.e.Info().SlowStartThreshold < congestion.Infinite, "the loss has no consequence")
 }
 
+// TestGivenBackAndLost loses what an undo puts in flight again.
+//
+// Shows: RFC4015-2.
+func TestGivenBackAndLost(t *testing.T) {
+	s := newScript(t, "what was given up and taken back is watched as before", Config{InitialWindow: 20}, Params{})
+	s.active(fullSegments(s)...)
+	s.flight(20)
+	echo := s.tsRecent
+	s.advance(scriptRTT)
+	s.recv(ACK, 1, 1, optSACK(at(17), at(20)), optTSEcr(echo))
+	n := len(s.drain())
+	s.advance(2 * ms)
+	s.recv(ACK, 1, at(n), optSACK(at(17), at(20)), optTSEcr(echo))
+	s.check(s.e.Info().SpuriousRecoveries == 1, "not undone")
+	s.recv(ACK, 1, at(n), optSACK(at(n+1), at(20)), optTSEcr(echo))
+	d := s.wait(time.Minute)
+	s.want(ACK, at(n), 1, 1460)
+	s.check(d < 3*scriptRTT && s.e.Info().Timeouts == 0, "it takes %v and %d timeouts", d, s.e.Info().Timeouts)
+}
+
 // TestUndoIsBounded undoes the same window again and again, as a hostile peer may.
 func TestUndoIsBounded(t *testing.T) {
 	s := newScript(t, "a window is undone a few times at most", Config{InitialWindow: 40}, Params{})
@@ -272,6 +292,34 @@ func TestEifelTimeout(t *testing.T) {
 	s.wantAfter(400*ms, ACK, at(0), 1, 1460)
 	s.recv(ACK, 1, at(1), optTSEcr(echo))
 	s.check(s.e.Info().SpuriousTimeouts == 0, "undone")
+}
+
+// TestDSACKTimeout reports the segment of a timeout as a duplicate. Nothing measures the
+// round trip then, so that nothing else takes the back-off away.
+//
+// Shows: RFC3708-1, RFC4015-1.
+func TestDSACKTimeout(t *testing.T) {
+	s := newScript(t, "a timeout whose retransmission was a duplicate is undone", Config{}, Params{})
+	s.active(optSACKOK())
+	s.flight(1)
+	s.wantAfter(200*ms, ACK, at(0), 1, 1460) // the probe
+	s.wantAfter(200*ms, ACK, at(0), 1, 1460)
+	s.recv(ACK, 1, at(1))
+	s.check(s.e.rtt.backoff == 1, "back-off %d", s.e.rtt.backoff)
+	s.recv(ACK, 1, at(1), optSACK(at(0), at(1)))
+	s.check(s.e.Info().SpuriousTimeouts == 1 && s.e.rtt.backoff == 0, "%d undone, back-off %d", s.e.Info().SpuriousTimeouts, s.e.rtt.backoff)
+}
+
+// TestDSACKBeyondHole is RFC 2883 section 4: a duplicate beyond a hole lies within the second
+// block.
+func TestDSACKBeyondHole(t *testing.T) {
+	s := newScript(t, "a first block within the second reports a duplicate, another does not", Config{}, Params{})
+	s.active(optSACKOK())
+	s.flight(6)
+	s.recv(ACK, 1, 1, optSACK(at(3), at(4), at(1), at(2)))
+	s.check(s.e.Info().DSACKs == 0, "taken for a duplicate")
+	s.recv(ACK, 1, 1, optSACK(at(3), at(4), at(3), at(5)))
+	s.check(s.e.Info().DSACKs == 1, "not taken for a duplicate")
 }
 
 // timedOut has a timeout with ten segments out, and more to send. There are no timestamps.
@@ -350,13 +398,20 @@ func TestFRTOLoss(t *testing.T) {
 	s.recv(ACK, 1, at(11))
 	s.check(s.e.Info().SpuriousTimeouts == 0 && s.e.rec.phase == open, "undone, or not over")
 
-	s, _ = timedOut(t, "(2b) without new data to send nothing is learnt")
-	s.e.snd.wnd = 11 * 1460
+	s, _ = timedOut(t, "(2b) without room for new data nothing is learnt")
 	s.peerWindow = 10 * 1460
 	s.recv(ACK, 1, at(1))
 	s.want(ACK, at(1), 1, 1460)
-	s.recv(ACK, 1, at(2))
+	s.want(ACK, at(2), 1, 1460)
+	s.wantIdle()
+	s.recv(ACK, 1, at(4))
 	s.check(s.e.Info().SpuriousTimeouts == 0, "undone")
+
+	s, _ = timedOut(t, "(2) what SACK reports before the first segment is acknowledged decides nothing yet")
+	s.recv(ACK, 1, 1, optSACK(at(3), at(4)))
+	s.check(s.e.Info().SpuriousTimeouts == 0, "undone")
+	s.recv(ACK, 1, at(1), optSACK(at(3), at(4)))
+	s.want(ACK, at(11), 1, 1460)
 
 	cfg, _ := counted(10)
 	s = newScript(t, "in recovery a timeout is taken at its word", cfg, Params{})
@@ -396,7 +451,8 @@ func TestFRTOAgain(t *testing.T) {
 func TestOutageProbe(t *testing.T) {
 	s := newScript(t, "after a spurious timeout a probe finds at once whether more was lost", Config{}, Params{})
 	s.active(fullSegments(s)...)
-	s.flight(10)
+	s.write(11 * 1460) // the last of which goes out as the probe
+	s.drain()
 	echo := s.tsRecent
 	s.advance(scriptRTT)
 	for s.e.Info().Timeouts < 3 {
@@ -405,10 +461,10 @@ func TestOutageProbe(t *testing.T) {
 	}
 	s.recv(ACK, 1, at(3), optTSEcr(echo)) // three had arrived, and their acknowledgments were lost
 	s.check(s.e.Info().SpuriousTimeouts == 1, "not undone")
-	s.want(ACK, at(9), 1, 1460)
+	s.want(ACK, at(10), 1, 1460)
 	s.wantIdle()
 	s.advance(scriptRTT)
-	s.recv(ACK, 1, at(3), optSACK(at(9), at(10)), optTSEcr(echo))
+	s.recv(ACK, 1, at(3), optSACK(at(10), at(11)), optTSEcr(echo))
 	s.want(ACK, at(3), 1, 1460)
 }
 
