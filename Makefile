@@ -1,7 +1,7 @@
 # Abbreviations for the commands of CONTRIBUTING.md. Everything works without make.
 
 GO ?= go
-FUZZTIME ?= 10s
+FUZZTIME ?= 20000x
 export GO FUZZTIME
 
 .PHONY: all build test race vet staticcheck fmt cross fuzz bench nettest example ci
