@@ -42,7 +42,7 @@ const (
 	EvClosed
 	// EvTimeWait: the state became TIME-WAIT.
 	EvTimeWait
-	// EvListen: a passively opened connection fell back to LISTEN.
+	// EvListen: the state became LISTEN, by a passive OPEN or because a handshake came to nothing.
 	EvListen
 	// EvUrgent: an urgent pointer arrived or advanced (RFC 9293 MUST-32).
 	EvUrgent

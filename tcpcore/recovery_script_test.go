@@ -283,7 +283,7 @@ func TestFirstBytesWin(t *testing.T) {
 	s.recv(ACK, 1, 1, "abcdefgh")
 	s.want(ACK, 1, 9)
 	s.read("abcDEFgh")
-	s.recv(ACK, 5, 1, "XXXXi")
+	s.recv(ACK, 5, 1, "wxyzi")
 	s.want(ACK, 1, 10)
 	s.read("i")
 	s.recv(ACK, 14, 1, "nop")
