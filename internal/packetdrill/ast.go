@@ -165,6 +165,7 @@ const (
 	ProtoTCP Proto = iota
 	ProtoICMP
 	ProtoUDP
+	ProtoOther // what Packet.Other names
 )
 
 // Packet is one packet line.
@@ -172,6 +173,7 @@ type Packet struct {
 	Pos     Pos
 	Inbound bool
 	Proto   Proto
+	Other   string // the protocol, if it is none of TCP, UDP and ICMP
 
 	ECN      ECN
 	TOS, TTL int // -1 if not written

@@ -17,6 +17,8 @@ func (r *runner) expect(e *Event, at, until time.Duration) error {
 		return unsupported("packets within %s", k.Encap[0])
 	case k.Proto == ProtoUDP:
 		return unsupported("UDP packets")
+	case k.Proto == ProtoOther:
+		return unsupported("%s packets", k.Other)
 	case k.Proto == ProtoICMP:
 		return unsupported("ICMP messages from the stack")
 	}

@@ -15,6 +15,8 @@ func (r *runner) injectEvent(k *Packet) error {
 		return unsupported("packets within %s", k.Encap[0])
 	case k.Proto == ProtoUDP:
 		return unsupported("UDP packets")
+	case k.Proto == ProtoOther:
+		return unsupported("%s packets", k.Other)
 	case k.Proto == ProtoICMP:
 		return r.injectICMP(k)
 	}

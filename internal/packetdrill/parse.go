@@ -58,9 +58,10 @@ func (p *parser) option() Option {
 		p.off++
 	}
 	o.Name = p.src[start:p.off]
-	if !p.has("=") {
+	if p.blanks(); !p.has("=") {
 		return o
 	}
+	p.blanks()
 	if p.peek(0) == '"' {
 		o.Value = p.quoted()
 		return o

@@ -124,7 +124,7 @@ func (p *parser) leave() { p.depth-- }
 func (p *parser) unary() Expr {
 	p.skip()
 	switch c := p.peek(0); {
-	case c == '-' || c == '~' || c == '!':
+	case c == '-' || c == '~' || c == '!' || c == '&':
 		p.enter()
 		defer p.leave()
 		p.off++
@@ -148,6 +148,7 @@ func (p *parser) primary() Expr {
 		for p.skip(); p.peek(0) == '"'; p.skip() {
 			text += p.quoted()
 		}
+		p.has("...") // as strace cuts a text short
 		return String{text}
 	case c == '\'':
 		if p.peek(1) != 0 && p.peek(2) == '\'' {

@@ -25,16 +25,70 @@ func (p *parser) packet() *Packet {
 		k.Len = int(p.decimal("a length", 65535))
 		p.need(")", "behind the length")
 		return k
+	case "sctp", "SCTP", "udplite", "UDPLite", "raw", "ah", "esp", "igmp":
+		k.Proto, k.Other = ProtoOther, strings.ToLower(w)
+		p.off += len(w)
+		p.otherPacket()
+		return k
 	case "tcp", "TCP":
 		p.off += len(w)
 		p.has(":")
 		p.prefix(k)
 	}
 	k.Flags = p.flags()
-	p.skip()
+	if p.skip(); p.peek(0) == '/' {
+		p.udpEncap(k)
+		p.skip()
+	}
 	k.Seq, k.Len = p.sequence()
 	p.suffix(k)
 	return k
+}
+
+// otherPacket passes over a packet of a protocol that is not TCP's: properties in
+// parentheses, a colon, and words with brackets behind them, joined by commas, as in
+// "sctp: DATA[flgs=BE, tsn=1], SACK[...]".
+func (p *parser) otherPacket() {
+	for p.blanks(); p.peek(0) == '(' || p.peek(0) == '/'; p.blanks() {
+		if p.has("/") {
+			w := p.wordAhead()
+			p.off += len(w)
+		}
+		p.bracketed()
+	}
+	if !p.has(":") {
+		return
+	}
+	for {
+		p.skip()
+		w := p.wordAhead()
+		p.off += len(w)
+		p.blanks()
+		p.bracketed()
+		if p.blanks(); w == "" || !p.has(",") {
+			return
+		}
+	}
+}
+
+// bracketed passes over one pair of brackets and all that is within it, if one opens here.
+func (p *parser) bracketed() {
+	start, depth := p.off, 0
+	for ; !p.eof(); p.off++ {
+		switch p.src[p.off] {
+		case '(', '[', '{':
+			depth++
+		case ')', ']', '}':
+			depth--
+		}
+		if depth <= 0 {
+			if p.off > start {
+				p.off++
+			}
+			return
+		}
+	}
+	p.failAt(start, "this bracket does not end")
 }
 
 // prefix reads what may stand before the flags: IP properties in brackets, outer
@@ -162,8 +216,15 @@ func (p *parser) flags() Flags {
 	p.skip()
 	start := p.off
 	var f Flags
-	for ; !p.eof() && p.src[p.off] > ' '; p.off++ {
+	for ; !p.eof() && p.src[p.off] != '/'; p.off++ {
 		c := p.src[p.off]
+		if c <= ' ' {
+			// "S ." is a way to write "S.": no other thing that follows begins with a dot.
+			if p.blanks(); p.peek(0) != '.' {
+				break
+			}
+			c = '.'
+		}
 		switch i := strings.IndexByte(flagLetters, c); {
 		case i >= 0:
 			f |= 1 << i
@@ -197,10 +258,10 @@ const maxPayload = 1 << 20
 // sequence reads seq:end(len).
 func (p *parser) sequence() (seq uint32, n int) {
 	start := p.off
-	seq = uint32(p.decimal("a sequence number", math.MaxUint32))
+	seq = p.sequenceNumber("a sequence number")
 	p.need(":", "between the sequence numbers")
 	p.skip()
-	end := uint32(p.decimal("a sequence number", math.MaxUint32))
+	end := p.sequenceNumber("a sequence number")
 	p.need("(", "and the length behind the sequence numbers")
 	p.skip()
 	n = int(p.decimal("a length", maxPayload))
@@ -209,6 +270,19 @@ func (p *parser) sequence() (seq uint32, n int) {
 		p.failAt(start, "the sequence numbers %d:%d are not %d octets apart", seq, end, n)
 	}
 	return seq, n
+}
+
+// sequenceNumber reads a number modulo 2^32; one below the first of its side has a sign.
+func (p *parser) sequenceNumber(what string) uint32 {
+	if isDigit(p.peek(1)) && (p.has("-") || p.has("+")) {
+		sign := p.src[p.off-1]
+		n := uint32(p.decimal(what, math.MaxUint32))
+		if sign == '-' {
+			n = -n
+		}
+		return n
+	}
+	return uint32(p.decimal(what, math.MaxUint32))
 }
 
 // suffix reads what may follow the sequence numbers.
@@ -226,7 +300,8 @@ func (p *parser) suffix(k *Packet) {
 		case p.hasWord("ack"):
 			once("ack")
 			p.skip()
-			k.HasAck, k.Ack = true, uint32(p.decimal("an acknowledgment number", math.MaxUint32))
+			k.HasAck, k.Ack = true, p.sequenceNumber("an acknowledgment number")
+			p.has("!") // absolute: the only kind for the peer's numbers, which are live as they are
 		case p.hasWord("win"):
 			once("win")
 			if p.skip(); !p.has("...") {
@@ -316,15 +391,12 @@ func (p *parser) tcpOption() (o TCPOption) {
 		o.Blocks = p.blocks()
 	case "TS", "ts":
 		o.Kind = OptTS
+		// "val" and "ecr" may be left out.
 		p.skip()
-		if !p.hasWord("val") {
-			p.fail("expected val behind TS, found %s", p.found())
-		}
+		p.hasWord("val")
 		value(math.MaxUint32)
 		p.skip()
-		if !p.hasWord("ecr") {
-			p.fail("expected ecr, found %s", p.found())
-		}
+		p.hasWord("ecr")
 		if p.skip(); p.has("...") {
 			o.AnyEcr = true
 		} else {
@@ -337,7 +409,11 @@ func (p *parser) tcpOption() (o TCPOption) {
 		o.Kind = OptFOEXP
 		o.Data = p.cookie()
 	case "":
-		p.fail("expected a TCP option, found %s", p.found())
+		if !isDigit(p.peek(0)) { // its kind as a number
+			p.fail("expected a TCP option, found %s", p.found())
+		}
+		o.Kind = OptUnknown
+		p.unknownOption(start)
 	default:
 		// An option of somebody else's: whoever runs the script says what it means.
 		o.Kind = OptUnknown
@@ -435,9 +511,13 @@ func (p *parser) icmp(v6 bool) *ICMP {
 		switch {
 		case w == "mtu":
 			m.MTU = int(p.decimal("an MTU", math.MaxUint32))
-		case isDigit(p.peek(0)) && (w == "type" || w == "code"):
+		case isDigit(p.peek(0)):
 			start := p.off
 			p.decimal("a number", math.MaxUint8)
+			if w == "unreachable" {
+				m.Words = append(m.Words, w)
+				w = "code"
+			}
 			m.Words = append(m.Words, w+" "+p.src[start:p.off])
 		default:
 			m.Words = append(m.Words, w)

@@ -40,6 +40,8 @@ func (k *Packet) String() string {
 	case ProtoUDP:
 		fmt.Fprintf(&b, "udp (%d)", k.Len)
 		return b.String()
+	case ProtoOther:
+		return b.String() + k.Other
 	}
 	fmt.Fprintf(&b, "%v %d:%d(%d)", k.Flags, k.Seq, k.Seq+uint32(k.Len), k.Len)
 	if k.HasAck {
