@@ -28,6 +28,15 @@ type Config struct {
 	// (RFC 6298). Defaults 200 ms (as Linux and FreeBSD do; the RFC says 1 s),
 	// 60 s and 1 s.
 	MinRTO, MaxRTO, InitialRTO time.Duration
+	// RTOGranularity is G of RFC 6298 section 2: by how much the retransmission timeout
+	// exceeds SRTT at least (Linux: 200 ms). Default the smaller of MinRTO and SRTT.
+	RTOGranularity time.Duration
+	// RTOMargin comes on top of each retransmission timeout but the first InitialRTO, behind
+	// bounds and back-off (FreeBSD: 200 ms). Default none.
+	RTOMargin time.Duration
+	// StrictTimestamps drops segments that lack the negotiated timestamp (RFC 7323
+	// section 3.2). Default they are processed, as middleboxes strip options.
+	StrictTimestamps bool
 	// MSL is the maximum segment lifetime; TIME-WAIT lasts twice as long.
 	// Default 30 s (RFC 9293 says 2 minutes; Linux and FreeBSD do the same).
 	MSL time.Duration
@@ -114,6 +123,8 @@ func (c *Config) Check() error {
 		dur("MinRTO", c.MinRTO, time.Millisecond, time.Minute),
 		dur("MaxRTO", c.MaxRTO, time.Second, day),
 		dur("InitialRTO", c.InitialRTO, time.Millisecond, day),
+		dur("RTOGranularity", c.RTOGranularity, time.Millisecond, time.Minute),
+		dur("RTOMargin", c.RTOMargin, time.Millisecond, time.Minute),
 		dur("MSL", c.MSL, time.Millisecond, day),
 		num("KeepAliveCount", c.KeepAliveCount, 1, 1000),
 		dur("KeepAliveIdle", c.KeepAliveIdle, time.Millisecond, 365*day),

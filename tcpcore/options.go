@@ -34,11 +34,15 @@ func (t *tsState) record(now Time, val uint32) {
 const pawsIdle = Time(24 * 24 * time.Hour)
 
 // pawsReject is RFC 7323 section 5.3 (R1): a segment with an old timestamp is an old
-// duplicate. A segment without the option is let through: dropping it, which the RFC
-// prefers, ends connections through middleboxes that strip options.
+// duplicate. A segment without the option is let through unless the user wants it
+// otherwise: dropping it, which the RFC prefers (section 3.2), ends connections through
+// middleboxes that strip options.
 func (e *Engine) pawsReject(now Time, s *segment.Segment) bool {
-	if !e.ts.on || !s.Options.HasTimestamps || s.Flags.Has(segment.RST) {
+	if !e.ts.on || s.Flags.Has(segment.RST) {
 		return false
+	}
+	if !s.Options.HasTimestamps {
+		return e.cfg.StrictTimestamps
 	}
 	if now-e.ts.recentAt > pawsIdle {
 		e.ts.valid = false // the next one counts, whatever it is

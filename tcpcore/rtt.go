@@ -49,13 +49,25 @@ func (r *rttState) sample(now Time, c *Config, d time.Duration) {
 	// On a steady path RTTVAR vanishes, and on one that is longer than MinRTO nothing but
 	// it keeps the timer from firing with the acknowledgment in sight. So MinRTO bounds
 	// what comes on top of a long SRTT too, as in kernels.
-	slack := max(granularity, 4*r.rttvar, min(c.MinRTO, r.srtt))
+	g := c.RTOGranularity
+	if g == 0 {
+		g = max(granularity, min(c.MinRTO, r.srtt))
+	}
+	slack := max(g, 4*r.rttvar)
 	r.rto = clamp(r.srtt+slack, c.MinRTO, c.MaxRTO)
 	r.backoff = 0
 }
 
-// timeout returns the RTO with its back-off (5.5), bounded (2.5).
+// timeout returns the RTO with its back-off (5.5), bounded (2.5), and the margin.
 func (r *rttState) timeout(c *Config) time.Duration {
+	d := r.backedOff(c)
+	if r.srtt > 0 || r.backoff > 0 {
+		d += c.RTOMargin
+	}
+	return d
+}
+
+func (r *rttState) backedOff(c *Config) time.Duration {
 	d := r.rto
 	for range r.backoff {
 		if d *= 2; d >= c.MaxRTO {

@@ -59,6 +59,42 @@ func TestWindowClamp(t *testing.T) {
 	s.wantAfter(40*time.Millisecond, ACK, 1, 2001, optWin(2000))
 }
 
+// TestRTOPolicies: G of RFC 6298 section 2 and a margin make the timeouts of kernels.
+func TestRTOPolicies(t *testing.T) {
+	ms := time.Millisecond
+	for _, tt := range []struct {
+		cfg           Config
+		first, second time.Duration // after one sample of 100 ms, and after many
+		backedOff     time.Duration // the second one, once more
+	}{
+		{Config{}, 300 * ms, 200 * ms, 400 * ms},
+		{Config{RTOGranularity: 200 * ms}, 300 * ms, 300 * ms, 600 * ms},
+		{Config{MinRTO: 30 * ms, RTOMargin: 200 * ms}, 500 * ms, 330 * ms, 460 * ms},
+	} {
+		c := tt.cfg
+		c.fill()
+		var r rttState
+		r.init(&c)
+		if got := r.timeout(&c); got != time.Second {
+			t.Errorf("%+v: %v before the first sample", tt.cfg, got)
+		}
+		r.sample(0, &c, 100*ms)
+		if got := r.timeout(&c); got != tt.first {
+			t.Errorf("%+v: %v after one sample, want %v", tt.cfg, got, tt.first)
+		}
+		for range 100 {
+			r.sample(0, &c, 100*ms)
+		}
+		if got := r.timeout(&c).Round(ms); got != tt.second {
+			t.Errorf("%+v: %v after many, want %v", tt.cfg, got, tt.second)
+		}
+		r.backoff++
+		if got := r.timeout(&c).Round(ms); got != tt.backedOff {
+			t.Errorf("%+v: %v backed off, want %v", tt.cfg, got, tt.backedOff)
+		}
+	}
+}
+
 // TestPeek reads twice.
 func TestPeek(t *testing.T) {
 	s := newScript(t, "Peek leaves what it returns to be read", Config{}, Params{})

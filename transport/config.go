@@ -42,6 +42,16 @@ type Config struct {
 	MaxRTO time.Duration
 	// InitialRTO is the one before the first round trip was measured. Default 1 s.
 	InitialRTO time.Duration
+	// RTOGranularity is by how much the retransmission timeout exceeds the smoothed round
+	// trip time at least, G of RFC 6298 section 2: 1 ms to 1 minute. Linux has 200 ms.
+	// Default the smaller of MinRTO and the round trip time.
+	RTOGranularity time.Duration
+	// RTOMargin comes on top of each retransmission timeout but the first InitialRTO, behind
+	// bounds and back-off: 1 ms to 1 minute. FreeBSD has 200 ms. Default none.
+	RTOMargin time.Duration
+	// StrictTimestamps drops segments that lack the negotiated timestamp, as RFC 7323
+	// section 3.2 prefers. Default they are processed, as middleboxes strip options.
+	StrictTimestamps bool
 	// MSL is the maximum segment lifetime, 1 ms to a day; TIME-WAIT lasts twice as
 	// long. Default 30 s, as Linux and FreeBSD have it (RFC 9293 says 2 minutes).
 	MSL time.Duration
@@ -142,6 +152,9 @@ func (c *Config) settings() (*settings, error) {
 		MinRTO:            c.MinRTO,
 		MaxRTO:            c.MaxRTO,
 		InitialRTO:        c.InitialRTO,
+		RTOGranularity:    c.RTOGranularity,
+		RTOMargin:         c.RTOMargin,
+		StrictTimestamps:  c.StrictTimestamps,
 		MSL:               c.MSL,
 		DelayedACK:        c.DelayedACK,
 		NoDelay:           !c.Nagle,

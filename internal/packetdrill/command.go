@@ -127,11 +127,11 @@ func (r *runner) ipCommand(args []string) error {
 			if err != nil {
 				return unsupported("ip route rto_min %s", v)
 			}
+			unit := time.Second
 			if strings.HasSuffix(v, "ms") || !strings.HasSuffix(v, "s") {
-				r.conf.c.MinRTO = time.Duration(n) * time.Millisecond
-			} else {
-				r.conf.c.MinRTO = time.Duration(n) * time.Second
+				unit = time.Millisecond
 			}
+			r.conf.minRTO(time.Duration(n) * unit)
 		case "mtu":
 			if err == nil {
 				r.w.setMTU(n)

@@ -20,37 +20,67 @@ type config struct {
 	c       transport.Config
 }
 
+// A profile is the system whose habits a script expects.
+type profile uint8
+
+const (
+	profileLinux profile = iota
+	profileFreeBSD
+	profileCulvert // the defaults of Config
+)
+
+// profiles are the values of --profile.
+var profiles = map[string]profile{"linux": profileLinux, "freebsd": profileFreeBSD, "culvert": profileCulvert}
+
 // init sets the defaults of the system that a script was written for.
-func (c *config) init(sc *Script) {
-	c.freebsd = dialect(sc)
+func (c *config) init(sc *Script) error {
+	p := dialect(sc)
+	for _, o := range sc.Options {
+		if o.Name == "profile" {
+			var ok bool
+			if p, ok = profiles[o.Value]; !ok {
+				return &SyntaxError{o.Pos, "--profile: " + strconv.Quote(o.Value) + " is neither linux, freebsd nor culvert"}
+			}
+		}
+	}
+	c.freebsd = p == profileFreeBSD
 	// A socket has the Nagle algorithm on, and Linux's buffers grow to some 4 MiB.
 	c.c = transport.Config{CongestionControl: "reno", Nagle: true, SendBuffer: 4 << 20}
 	c.c.SYNRetries = 6
-	if c.freebsd {
-		c.c.MinRTO = 230 * time.Millisecond
-		c.c.SYNRetries = 12
+	switch p {
+	case profileFreeBSD:
+		c.c.SYNRetries, c.c.Retries2, c.c.KeepAliveCount = 12, 12, 8
+		// 30 ms at least and 200 ms for the peer's delay: 230 ms.
+		c.c.MinRTO, c.c.RTOMargin, c.c.MaxRTO = 30*time.Millisecond, 200*time.Millisecond, 64*time.Second
+		c.c.NoTailLossProbe, c.c.StrictTimestamps = true, true
+	case profileLinux:
+		c.c.RTOGranularity, c.c.MaxRTO = 200*time.Millisecond, 120*time.Second
 	}
+	return nil
 }
 
-// dialect reports whether a script was written for FreeBSD; Linux is what the others
-// are taken for.
-func dialect(sc *Script) bool {
-	bsd, linux := 0, 0
+// hints are words that only scripts for one of the systems use.
+var hints = map[profile][]string{
+	profileFreeBSD: {"net.inet.", "net.inet6.", "kern.", "kldload", "sockstat", "TCP_FUNCTION_BLK", "cc_"},
+	profileLinux:   {"net.ipv4", "net/ipv4", "net.ipv6", "net/ipv6", "defaults.sh", "net.core", "net/core", "ip route", "ip tcp_metrics", "nstat"},
+}
+
+// dialect is the system that a script was written for, by the names that it uses and the
+// order of the options in the SYN that it expects. Linux is what is left.
+func dialect(sc *Script) profile {
+	var n [2]int
 	look := func(text string) {
-		for _, s := range []string{"net.inet.", "kern.", "kldload", "sockstat", "TCP_FUNCTION_BLK", "cc_"} {
-			if strings.Contains(text, s) {
-				bsd++
-			}
-		}
-		for _, s := range []string{"net.ipv4", "net/ipv4", "defaults.sh", "net.core", "ip route", "nstat"} {
-			if strings.Contains(text, s) {
-				linux++
+		for p, words := range hints {
+			for _, s := range words {
+				if strings.Contains(text, s) {
+					n[p] += 10
+				}
 			}
 		}
 	}
 	for _, o := range sc.Options {
 		if strings.HasPrefix(o.Name, "udp_encaps") {
-			bsd++
+			n[profileFreeBSD] += 10
 		}
 	}
 	for _, e := range sc.Events {
@@ -58,12 +88,41 @@ func dialect(sc *Script) bool {
 		case e.Command != nil:
 			look(e.Command.Text)
 		case e.Call != nil && len(e.Call.Args) > 2:
+			if s, ok := e.Call.Args[1].(Symbol); ok && s.Name == "IPPROTO_TCP" {
+				n[profileFreeBSD]++
+			} else if ok && s.Name == "SOL_TCP" {
+				n[profileLinux]++
+			}
 			if s, ok := e.Call.Args[2].(Symbol); ok {
 				look(s.Name)
 			}
+		case e.Packet != nil && !e.Packet.Inbound && e.Packet.Flags&FlagSYN != 0 && len(e.Packet.Options) > 1:
+			n[synOrder(e.Packet.Options)] += 2
 		}
 	}
-	return bsd > linux
+	if n[profileFreeBSD] > n[profileLinux] {
+		return profileFreeBSD
+	}
+	return profileLinux
+}
+
+// synOrder tells the systems apart by the options of their SYNs: FreeBSD's has the window
+// scale in front of the rest, and pads the end.
+func synOrder(list []TCPOption) profile {
+	for i := range list {
+		switch list[i].Kind {
+		case OptWScale:
+			return profileFreeBSD
+		case OptSACKPerm, OptTS:
+			for _, o := range list[i:] {
+				if o.Kind == OptEOL {
+					return profileFreeBSD
+				}
+			}
+			return profileLinux
+		}
+	}
+	return profileLinux
 }
 
 // peerUDPPort is the port of the peer's datagrams.
@@ -132,7 +191,7 @@ var sysctls = map[string]sysctl{
 	"net.ipv4.tcp_keepalive_probes": set(func(c *config, n int) { c.c.KeepAliveCount = max(n, 1) }),
 	"net.ipv4.tcp_fin_timeout":      secs(func(c *config) *time.Duration { return &c.c.OrphanTimeout }),
 	"net.ipv4.tcp_rto_min_us": set(func(c *config, n int) {
-		c.c.MinRTO = max(time.Duration(n)*time.Microsecond, time.Millisecond)
+		c.minRTO(max(time.Duration(n)*time.Microsecond, time.Millisecond))
 	}),
 	"net.ipv4.tcp_rto_max_ms":         ms(func(c *config) *time.Duration { return &c.c.MaxRTO }),
 	"net.ipv4.tcp_congestion_control": congestionControl,
@@ -174,7 +233,17 @@ var sysctls = map[string]sysctl{
 			c.udpPort = uint16(n)
 		}
 	}),
-	"net.inet.tcp.blackhole": lacks("a black hole for segments without a connection", 0),
+	"net.inet.tcp.tolerate_missing_ts": set(func(c *config, n int) { c.c.StrictTimestamps = n == 0 }),
+	"net.inet.tcp.rexmit_slop":         set(func(c *config, n int) { c.c.RTOMargin = time.Duration(n) * time.Millisecond }),
+	"net.inet.tcp.blackhole":           lacks("a black hole for segments without a connection", 0),
+}
+
+// minRTO sets Linux's: what the timeout exceeds SRTT by, too.
+func (c *config) minRTO(d time.Duration) {
+	c.c.MinRTO = d
+	if c.c.RTOGranularity > 0 {
+		c.c.RTOGranularity = d
+	}
 }
 
 func (c *config) retries1() int {

@@ -102,7 +102,9 @@ func newRunner(sc *Script, set Settings) (*runner, error) {
 	r := &runner{sc: sc, set: set, tolerance: 4 * time.Millisecond,
 		events: make(chan tcpcore.Event, 1), stir: make(chan struct{}, 1),
 		fds: make(map[int64]*file), nextPort: 53000, vars: make(map[string]value)}
-	r.conf.init(sc)
+	if err := r.conf.init(sc); err != nil {
+		return nil, err
+	}
 	local, remote := netip.MustParseAddr("192.168.0.1"), netip.MustParseAddr("192.0.2.1")
 	for _, o := range sc.Options {
 		if err := r.option(o, &local, &remote); err != nil {
@@ -160,6 +162,7 @@ func (r *runner) option(o Option, local, remote *netip.Addr) error {
 			return fmt.Errorf("--mtu: %q is not a number from 68 to 65535", o.Value)
 		}
 		r.conf.mtu = n
+	case "profile": // config.init has it
 	case "mss":
 		// packetdrill's hint for device MTU; the sockets here take the route's.
 	case "udp_encapsulation":
