@@ -139,6 +139,16 @@ func (x *Conn) SetDelayedACK(d time.Duration) error {
 	})
 }
 
+// SetQuickACK has what waits and the next segments, 16 unless Config.QuickACKs says
+// otherwise, acknowledged at once; false delays acknowledgments from now on, until a
+// pause or a loss. Neither is for good: SetDelayedACK is.
+func (x *Conn) SetQuickACK(on bool) error {
+	return x.c.change(func(now tcpcore.Time) error {
+		x.c.engine.SetQuickACK(now, on)
+		return nil
+	})
+}
+
 // SetNotSentLowWater bounds the bytes that Write took over and that were not sent
 // once, so that what is written next does not queue behind a full send buffer; 0,
 // the default, is no bound but SetWriteBuffer's.

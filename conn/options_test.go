@@ -156,6 +156,26 @@ func TestMoreOptions(t *testing.T) {
 			t.Errorf("%d acknowledgments at once", n)
 		}
 
+		b.SetDelayedACK(time.Second / 2)
+		b.SetQuickACK(true)
+		mustWrite(t, a, []byte("x"))
+		<-time.After(2 * delay)
+		if n := len(b.take()); n != 1 {
+			t.Errorf("%d quick acknowledgments", n)
+		}
+		b.SetQuickACK(false)
+		a.take()
+
+		a.SetCork(true)
+		mustWrite(t, a, []byte("one"))
+		a.EndRecord()
+		mustWrite(t, a, []byte("two"))
+		synctest.Wait()
+		if s := a.take(); len(s) != 1 || string(s[0].Payload) != "one" {
+			t.Errorf("a record that has ended and one that has not: sent %v", s)
+		}
+		a.SetCork(false)
+
 		b.setDeaf(true)
 		a.SetNotSentLowWater(1000)
 		a.SetWriteDeadline(time.Now().Add(time.Minute))

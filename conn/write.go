@@ -105,6 +105,15 @@ func (c *core) mayWrite() error {
 	return nil
 }
 
+// EndRecord ends a record at what was written last: as far as it is not sent yet, it shares
+// no segment with what is written later.
+func (x *Conn) EndRecord() error {
+	return x.c.change(func(tcpcore.Time) error {
+		x.c.engine.EndRecord()
+		return nil
+	})
+}
+
 // CloseWrite sends FIN after what was written; reading goes on.
 func (x *Conn) CloseWrite() error {
 	c := x.c

@@ -48,6 +48,26 @@ type Config struct {
 	// NoSACK, NoTimestamps and NoWindowScale leave the option out of our SYN.
 	// Default all are offered.
 	NoSACK, NoTimestamps, NoWindowScale bool
+	// PushWrites puts PSH on the last segment of each Write, and wherever half of the
+	// largest window was written without one, also when it is sent again, as Linux does.
+	// Default only on what empties the send buffer, as FreeBSD does.
+	PushWrites bool
+	// QuickACKs is how many segments are acknowledged at once when data begins to
+	// arrive, arrives after a pause longer than the RTO, or arrives twice, at most 255:
+	// Linux has 16. Default none.
+	QuickACKs int
+	// ACKRule says what is acknowledged at once in any case. Default ACKTwoFull.
+	ACKRule ACKRule
+	// RoundWindow rounds a window that is not scaled down to whole segments, as Linux
+	// does. Default offers all the room.
+	RoundWindow bool
+	// WindowScale is the shift count in our SYN, at most 14; negative is 0. Default
+	// what ReceiveBuffer wants.
+	WindowScale int
+	// ScaleFirst orders the options of our SYN as FreeBSD does: MSS, window scale,
+	// SACK-permitted, timestamps. Default as Linux: MSS, SACK-permitted, timestamps,
+	// window scale.
+	ScaleFirst bool
 	// Cork holds back segments that are not full, for up to 200 ms, until it is taken
 	// away (SetCork). Default off.
 	Cork bool
@@ -88,6 +108,17 @@ type Config struct {
 	TrafficClass uint8
 }
 
+// ACKRule says how much data is acknowledged without waiting for Config.DelayedACK. Each
+// rule keeps RFC 9293 SHLD-19.
+type ACKRule uint8
+
+// The rules.
+const (
+	ACKTwoFull  ACKRule = iota // two full segments' worth, as RFC 9293 section 3.8.6.3 says
+	ACKOverFull                // more than one full segment's, as Linux does
+	ACKSecond                  // every second segment of any size, as FreeBSD does
+)
+
 // Limits of Config.
 const (
 	MinMSS = 64
@@ -118,6 +149,9 @@ func (c *Config) Check() error {
 		num("InitialWindow", c.InitialWindow, 1, 1000),
 		num("SendBuffer", c.SendBuffer, 1, maxWindow),
 		num("ReceiveBuffer", c.ReceiveBuffer, 1, maxWindow),
+		num("QuickACKs", c.QuickACKs, 0, 255),
+		num("ACKRule", int(c.ACKRule), 0, int(ACKSecond)),
+		num("WindowScale", max(c.WindowScale, 0), 0, 14),
 		num("NotSentLowWater", c.NotSentLowWater, 1, maxWindow),
 		num("WindowClamp", c.WindowClamp, 1, maxWindow),
 		dur("MinRTO", c.MinRTO, time.Millisecond, time.Minute),

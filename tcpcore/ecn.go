@@ -90,6 +90,7 @@ func (e *Engine) ecnReceive(s *segment.Segment) {
 		c.ect++
 		c.echo = true
 		e.ack.now = true // the sender should hear of it soon
+		e.hurry()
 	case mark != 0:
 		c.ect++
 	case c.ect == 0 && e.p.MarksVisible:

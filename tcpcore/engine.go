@@ -87,6 +87,7 @@ type sndState struct {
 	peerMSS, mss int
 	buf          ring // from una on, without SYN
 	lastSent     Time
+	marks        marks
 	limited      bool // the congestion window was the reason to stop sending
 	refused      bool // Write was, and wants to be told when there is room
 }
@@ -104,6 +105,7 @@ type rcvState struct {
 	shift   uint8 // Rcv.Wind.Shift
 	offered uint8 // the shift in our SYN: buffers may change, it may not
 	syn     int   // and the window in our first SYN
+	freed   int   // of the room that is not offered, what Read made
 	urgent  bool
 	hasFIN  bool
 	discard bool // CloseRead: arriving data is acknowledged and thrown away
@@ -175,6 +177,7 @@ func (e *Engine) closeWith(now Time, err error) {
 	}
 	e.err = err
 	e.snd.buf.release()
+	e.snd.marks = marks{}
 	e.sent.release()
 	e.rack.queue.release()
 	e.snd.una = e.snd.nxt // nothing is outstanding any more
@@ -216,6 +219,7 @@ func (e *Engine) fire(now Time, id timerID) {
 		e.persistTimeout(now)
 	case tDelayedACK:
 		e.ack.now = true
+		e.ack.interactive = false // no answer came to ride with
 	case tKeepAlive:
 		e.keepAliveTimeout(now)
 	case tUser:
@@ -238,6 +242,9 @@ const trimAfter = Time(1e9)
 func (e *Engine) trim() {
 	if e.snd.buf.len() == 0 {
 		e.snd.buf.release()
+		if e.snd.marks.head == len(e.snd.marks.list) {
+			e.snd.marks.list, e.snd.marks.head = nil, 0
+		}
 	}
 	if e.sent.len() == 0 {
 		e.sent.release()

@@ -138,6 +138,10 @@ func (e *Engine) takeSYN(now Time, s *segment.Segment) {
 	}
 	e.ecnTakeSYN(s)
 	e.setMSS()
+	if e.state == Listen {
+		// Now it is known whether timestamps take a part of each segment.
+		e.rcv.edge = e.rcv.nxt.Add(e.wholeSegments(min(e.room(), 0xffff)))
+	}
 	e.keep.lastRecv = now
 	s.Seq = s.Seq.Add(1)
 	s.Flags &^= segment.SYN
@@ -229,6 +233,7 @@ func (e *Engine) checkSequence(now Time, s *segment.Segment) bool {
 	}
 	e.count.DuplicateSegments++
 	if s.Seq.Less(e.rcv.nxt) {
+		e.hurry() // an ACK of ours may have been lost
 		e.rcv.q.duplicate(s.Seq, s.Seq.Add(len(s.Payload)).Min(e.rcv.nxt))
 	}
 	e.ack.now = true

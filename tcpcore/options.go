@@ -97,6 +97,12 @@ const scaleFor = 8 << 20
 // offeredShift is our window scale shift (RFC 7323 section 2.3): enough for the buffer,
 // but so fine that rounding never matters to a small one.
 func (e *Engine) offeredShift() uint8 {
+	switch n := e.cfg.WindowScale; {
+	case n < 0:
+		return 0
+	case n > 0:
+		return uint8(n)
+	}
 	shift := uint8(0)
 	for shift < 14 && 0xffff<<shift < max(e.cfg.ReceiveBuffer, scaleFor) && 512<<shift <= e.cfg.ReceiveBuffer {
 		shift++
@@ -109,6 +115,7 @@ func (e *Engine) offeredShift() uint8 {
 func (e *Engine) synOptions(now Time) segment.Options {
 	first := e.state == SynSent
 	o := segment.Options{
+		ScaleFirst:     e.cfg.ScaleFirst,
 		MSS:            uint16(e.receiveMSS()),
 		SACKPermitted:  e.sack || first && !e.cfg.NoSACK,
 		HasTimestamps:  e.ts.on || first && !e.cfg.NoTimestamps,

@@ -73,7 +73,10 @@ func (e *Engine) timestamp(now Time, s *segment.Segment) {
 // acknowledged notes that a segment with our ACK goes out.
 func (e *Engine) acknowledged() {
 	e.rcv.lastAck = e.rcv.nxt
-	e.ack.pending = 0
+	if e.ack.pending > 0 && e.ack.quick > 0 {
+		e.ack.quick--
+	}
+	e.ack.pending, e.ack.segments = 0, 0
 	e.timer.stop(tDelayedACK)
 	// SACK blocks travel on pure ACKs, so that the segments of a train stay equal:
 	// what is owed to a hole is still owed.
@@ -91,6 +94,9 @@ func (e *Engine) offer() uint16 {
 	free := e.room()
 	wnd := r.edge.Sub(r.nxt)
 	shift := r.shift
+	if shift == 0 {
+		free = e.wholeSegments(free)
+	}
 	if free-wnd >= min(e.maxOffer()/2, e.rmss()) {
 		wnd = max(wnd, free&^(1<<shift-1))
 	} else if up := (wnd + 1<<shift - 1) &^ (1<<shift - 1); up <= free {
@@ -98,7 +104,20 @@ func (e *Engine) offer() uint16 {
 	}
 	field := min(max(wnd, 0)>>shift, 0xffff)
 	r.edge = r.edge.Max(r.nxt.Add(field << shift))
+	r.freed = min(r.freed, max(0, free-field<<shift))
 	return uint16(field)
+}
+
+// wholeSegments rounds a window down to a multiple of what we announced where Config.RoundWindow says so.
+func (e *Engine) wholeSegments(wnd int) int {
+	mss := e.receiveMSS()
+	if e.ts.on {
+		mss -= timestampsLen
+	}
+	if e.cfg.RoundWindow && wnd > mss {
+		wnd -= wnd % mss
+	}
+	return wnd
 }
 
 // synWindow is the window that our SYN offers, which is never scaled. Whatever buffers
@@ -129,12 +148,13 @@ func (e *Engine) maxOffer() int {
 const corkMax = 200 * time.Millisecond
 
 // windowUpdateDue reports whether the room that Read made is worth an ACK of its own:
-// a segment or two, and a peer that may be near the end of what it was offered.
+// a segment or two, and a peer that may be near the end of what it was offered. Room that
+// was there before it read is none of its making (section 3.8.6.2.2).
 func (e *Engine) windowUpdateDue() bool {
 	free := e.room()
 	wnd := e.rcv.edge.Sub(e.rcv.nxt)
 	mss := e.rmss()
-	return free-wnd >= min(e.maxOffer()/2, 2*mss) && (free >= 2*wnd || wnd < 2*mss)
+	return min(free-wnd, e.rcv.freed) >= min(e.maxOffer()/2, 2*mss) && (free >= 2*wnd || wnd < 2*mss)
 }
 
 // sendACK sends a pure ACK, or a keep-alive probe.
@@ -296,6 +316,9 @@ func (e *Engine) sendRecord(now Time, b *trainer, i int) {
 	if r.flags&recFIN != 0 {
 		flags = segment.FIN
 	}
+	if r.flags&recPSH != 0 {
+		flags |= segment.PSH
+	}
 	b.add(r.seq, r.data(), flags)
 	e.resent(now, i)
 	e.count.BytesRetransmitted += uint64(r.data())
@@ -364,6 +387,7 @@ func (e *Engine) paceAllows(now Time, size int) bool {
 func (e *Engine) sentSomething(now Time) {
 	e.snd.max = e.snd.max.Max(e.snd.nxt)
 	if e.state != SynSent {
+		e.answered(now)
 		e.acknowledged()
 	}
 	// RFC 6298 (5.1): "if the timer is not running, start it".
@@ -432,6 +456,10 @@ func (e *Engine) sendNew(now Time, t *Train) bool {
 			r.flags |= recFIN
 			r.size++
 		}
+		if size > 0 && (s.marks.pass(s.nxt.Add(size)) || e.cfg.PushWrites && s.nxt.Add(size) == end) {
+			flags |= segment.PSH
+			r.flags |= recPSH
+		}
 		b.add(s.nxt, size, flags)
 		s.nxt = s.nxt.Add(int(r.size))
 		e.transmitted(now, &r, false)
@@ -465,10 +493,11 @@ func (e *Engine) hasNew(end segment.Seq) bool {
 // (section 3.7.4) and the sender's silly window avoidance (section 3.8.6.2.1).
 func (e *Engine) nextSize(now Time, end segment.Seq) (size int, fin, ok bool) {
 	s := &e.snd
-	d := end.Sub(s.nxt)               // D: queued but not sent
-	u := s.una.Add(s.wnd).Sub(s.nxt)  // U: usable window; negative if it shrank (MUST-34)
-	size = min(d, s.mss, max(u, 0))   // what a segment could carry
-	fin = s.fin && size == d && u > d // the FIN takes an octet of the window
+	d := end.Sub(s.nxt)                  // D: queued but not sent
+	u := s.una.Add(s.wnd).Sub(s.nxt)     // U: usable window; negative if it shrank (MUST-34)
+	part := s.marks.recordFrom(s.nxt, d) // of it, up to the end of a record
+	size = min(part, s.mss, max(u, 0))   // what a segment could carry
+	fin = s.fin && size == d && u > d    // the FIN takes an octet of the window
 	if size == 0 && !fin {
 		s.limited = false // the peer's window is the limit
 		return 0, false, false
@@ -479,12 +508,13 @@ func (e *Engine) nextSize(now Time, end segment.Seq) (size int, fin, ok bool) {
 		return 0, false, false
 	}
 	idle := s.una == s.nxt || e.cfg.NoDelay || s.fin || s.urgent || e.wanted.beyond
-	if e.cfg.Cork && size < s.mss && !s.fin && !e.wanted.override {
+	if e.cfg.Cork && size < s.mss && part == d && !s.fin && !e.wanted.override {
 		e.timer.arm(tCork, now.Add(corkMax))
 		return 0, false, false
 	}
 	switch {
 	case size == s.mss: // (1) a full segment
+	case size == part && part < d: // a record that is complete: nothing can join it
 	case idle && d <= u: // (2) all there is
 	case idle && 2*size >= s.maxWnd: // (3) half of the largest window
 	case e.wanted.override: // (4)

@@ -27,6 +27,7 @@ const (
 	recFIN              // behind the data
 	recECT              // marked ECN-capable
 	recLimited          // in an application-limited phase
+	recPSH              // with PSH
 )
 
 type recState uint8
@@ -125,7 +126,7 @@ func (q *sentQueue) split(i, n int) {
 	rest.size -= uint32(n)
 	rest.flags &^= recSYN
 	r.size = uint32(n)
-	r.flags &^= recFIN // which comes last
+	r.flags &^= recFIN | recPSH // which come last
 	q.count[rest.state]++
 	if rest.state == lost {
 		q.wait(rest.seq)

@@ -1,11 +1,22 @@
 package tcpcore
 
-import "example.com/culvert/tcpcore/segment"
+import (
+	"time"
+
+	"example.com/culvert/tcpcore/segment"
+)
 
 // ackState is what is owed to the peer.
 type ackState struct {
-	now     bool // an ACK is due at once
-	pending int  // bytes received since the last ACK
+	now      bool // an ACK is due at once
+	pending  int  // bytes received since the last ACK
+	segments int  // and segments
+	// quick is how many ACKs more are not delayed, unless the connection is interactive:
+	// what arrives is answered with data, on which an ACK can ride.
+	quick       int
+	interactive bool
+	lastData    Time // when data last arrived in order
+	hasData     bool
 	// dups is how many duplicate ACKs a peer without SACK is to see, who counts
 	// them (RFC 5681 section 4.2); with SACK one tells all.
 	dups int
@@ -29,6 +40,7 @@ func (e *Engine) processText(now Time, s *segment.Segment) {
 		e.rcv.q.duplicate(seq, seq.Add(n))
 		data, seq = data[n:], seq.Add(n)
 		e.ack.now = true
+		e.hurry()
 	}
 	limit := e.rcv.edge
 	if e.rcv.hasFIN {
@@ -119,13 +131,52 @@ func (e *Engine) delivered(now Time, n int) {
 		e.events |= EvReadable
 	}
 	e.ack.pending += n
-	// "at least every second full-sized segment or 2*RMSS bytes of new data" (SHLD-19)
-	if e.ack.pending >= 2*e.rmss() || e.cfg.DelayedACK < 0 {
+	e.ack.segments++
+	if e.cfg.QuickACKs > 0 && (!e.ack.hasData || now.Sub(e.ack.lastData) > e.rtt.rto) {
+		e.hurry()
+	}
+	e.ack.lastData, e.ack.hasData = now, true
+	if e.ackDue() {
 		e.ack.now = true
 		return
 	}
 	e.timer.arm(tDelayedACK, now.Add(e.cfg.DelayedACK))
 }
+
+// ackDue reports whether what was received is worth an ACK without waiting for more:
+// "at least every second full-sized segment or 2*RMSS bytes of new data" (SHLD-19), or
+// sooner by Config.ACKRule.
+func (e *Engine) ackDue() bool {
+	a := &e.ack
+	switch {
+	case a.pending >= 2*e.rmss(), e.cfg.DelayedACK < 0, a.quick > 0 && !a.interactive:
+		return true
+	case e.cfg.ACKRule == ACKOverFull:
+		return a.pending > e.rmss()
+	case e.cfg.ACKRule == ACKSecond:
+		return a.segments >= 2
+	}
+	return false
+}
+
+// hurry has the next segments acknowledged at once: the peer begins, or begins anew, with
+// a small window, which grows with each acknowledgment.
+func (e *Engine) hurry() {
+	if e.cfg.QuickACKs > 0 {
+		n := max(e.rcv.edge.Sub(e.rcv.nxt)/(2*e.rmss()), 2)
+		e.ack.quick = max(e.ack.quick, min(n, e.cfg.QuickACKs))
+	}
+}
+
+// answered notes that data goes out, soon after data came in: a conversation.
+func (e *Engine) answered(now Time) {
+	if e.ack.hasData && now.Sub(e.ack.lastData) < interactiveGap {
+		e.ack.interactive = true
+	}
+}
+
+// interactiveGap is how soon an answer comes in an interactive connection.
+const interactiveGap = 40 * time.Millisecond
 
 // rmss is the size of a full segment of the peer: the largest seen, but not less than
 // every path carries, so that small messages do not look full.

@@ -1,6 +1,7 @@
 package tcpcore
 
 import (
+	"cmp"
 	"io"
 	"time"
 
@@ -39,7 +40,7 @@ func (e *Engine) open(p Params) {
 	e.rtt.init(&e.cfg)
 	e.snd.peerMSS = defaultMSS(p.IPv6)
 	e.rcv.offered = e.offeredShift()
-	e.rcv.syn = min(e.room(), 0xffff)
+	e.rcv.syn = e.wholeSegments(min(e.room(), 0xffff))
 	e.setMSS()
 }
 
@@ -81,7 +82,11 @@ func (e *Engine) Write(now Time, p []byte) (int, error) {
 		e.snd.refused = true
 	}
 	e.checkAppLimited()
+	before := e.sndEnd()
 	e.snd.buf.append(p)
+	if e.cfg.PushWrites {
+		e.wrote(before)
+	}
 	e.touchUserTimeout(now)
 	return len(p), nil
 }
@@ -164,6 +169,7 @@ func (e *Engine) Peek(now Time, p []byte) (int, error) {
 // when that is worth a segment.
 func (e *Engine) consume(now Time, n int) {
 	e.rcv.buf.drop(n)
+	e.rcv.freed += n
 	e.count.BytesDelivered += uint64(n)
 	if e.rcv.urgent && e.rcv.up.LessEq(e.rcv.nxt.Add(-e.rcv.buf.len())) {
 		e.rcv.urgent = false
@@ -270,6 +276,21 @@ func (e *Engine) SetDelayedACK(d time.Duration) {
 	e.cfg.DelayedACK = d
 	e.cfg.fill()
 	if d < 0 && e.timer.on(tDelayedACK) {
+		e.ack.now = true
+	}
+}
+
+// SetQuickACK says what to do with acknowledgments for a while: on, those of what waits and
+// of the next segments go out at once, as at the beginning of a connection with
+// Config.QuickACKs; off, they are delayed from now on.
+func (e *Engine) SetQuickACK(now Time, on bool) {
+	e.ack.interactive = !on
+	if !on {
+		e.ack.quick = 0
+		return
+	}
+	e.ack.quick = max(e.ack.quick, cmp.Or(e.cfg.QuickACKs, 16))
+	if e.timer.on(tDelayedACK) {
 		e.ack.now = true
 	}
 }

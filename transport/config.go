@@ -73,6 +73,27 @@ type Config struct {
 	// for it (RFC 8985 section 7). Default probes.
 	NoTailLossProbe bool
 
+	// PushWrites puts PSH on the last segment of each Write, and wherever half of the
+	// largest window was written without one, also when it is sent again, as Linux does.
+	// Default only on what empties the send buffer, as FreeBSD does.
+	PushWrites bool
+	// QuickACKs is how many segments are acknowledged at once when data begins to
+	// arrive, arrives after a pause longer than the RTO, or arrives twice, at most 255:
+	// Linux has 16. Default none.
+	QuickACKs int
+	// ACKRule says what is acknowledged at once in any case. Default tcpcore.ACKTwoFull.
+	ACKRule tcpcore.ACKRule
+	// RoundWindow rounds a window that is not scaled down to whole segments, as Linux
+	// does. Default offers all the room.
+	RoundWindow bool
+	// WindowScale is the shift count in our SYN, at most 14; negative is 0. Default
+	// what ReceiveBuffer wants.
+	WindowScale int
+	// ScaleFirst orders the options of our SYN as FreeBSD does: MSS, window scale,
+	// SACK-permitted, timestamps. Default as Linux: MSS, SACK-permitted, timestamps,
+	// window scale.
+	ScaleFirst bool
+
 	// Cork holds back segments that are not full, up to 200 ms, until
 	// conn.Conn.SetCork takes it away. Default off.
 	Cork bool
@@ -163,6 +184,12 @@ func (c *Config) settings() (*settings, error) {
 		NoWindowScale:     c.NoWindowScale,
 		ECN:               c.ECN,
 		NoTailLossProbe:   c.NoTailLossProbe,
+		PushWrites:        c.PushWrites,
+		QuickACKs:         c.QuickACKs,
+		ACKRule:           c.ACKRule,
+		RoundWindow:       c.RoundWindow,
+		WindowScale:       c.WindowScale,
+		ScaleFirst:        c.ScaleFirst,
 		Cork:              c.Cork,
 		NotSentLowWater:   c.NotSentLowWater,
 		WindowClamp:       c.WindowClamp,

@@ -33,11 +33,16 @@ func TestConfigCoversTheEngine(t *testing.T) {
 			f.SetBool(true)
 		case int:
 			f.SetInt(100)
+			if name == "WindowScale" {
+				f.SetInt(7)
+			}
 			if name == "Retries1" {
 				c.Retries2 = 200
 			}
 		case uint8:
 			f.SetUint(100)
+		case tcpcore.ACKRule:
+			f.SetUint(uint64(tcpcore.ACKSecond))
 		case time.Duration:
 			f.SetInt(int64(100 * time.Millisecond))
 			if name == "MaxRTO" {

@@ -9,6 +9,7 @@ type Options struct {
 	WindowScale    uint8  // shift count as received, valid if HasWindowScale
 	HasWindowScale bool
 	SACKPermitted  bool
+	ScaleFirst     bool // Append puts window scale and SACK-permitted before timestamps, as FreeBSD does
 	HasTimestamps  bool
 	TSVal, TSEcr   uint32
 	SACK           [MaxSACK]SACKBlock // the first SACKCount are valid
@@ -182,6 +183,9 @@ func (o *Options) append(b []byte, l layout) []byte {
 	if o.MSS != 0 {
 		b = append(b, kindMSS, lenMSS, byte(o.MSS>>8), byte(o.MSS))
 	}
+	if o.ScaleFirst {
+		return o.appendScaleFirst(b)
+	}
 	if o.SACKPermitted {
 		if !o.HasTimestamps {
 			b = append(b, kindNOP, kindNOP)
@@ -213,6 +217,29 @@ func (o *Options) append(b []byte, l layout) []byte {
 		for ; n%4 != 0; n++ {
 			b = append(b, kindEOL) // and zeros after it (RFC 9293 MUST-69)
 		}
+	}
+	return b
+}
+
+// appendScaleFirst writes what follows the MSS in a SYN as FreeBSD does, in the size that
+// layout has found: what ends short of a word is filled up behind (RFC 9293 MUST-69).
+func (o *Options) appendScaleFirst(b []byte) []byte {
+	if o.HasWindowScale {
+		b = append(b, kindNOP, kindWindowScale, lenWindowScale, o.WindowScale)
+	}
+	if o.SACKPermitted {
+		b = append(b, kindSACKPermitted, lenSACKPermitted)
+	}
+	switch {
+	case o.HasTimestamps:
+		if !o.SACKPermitted {
+			b = append(b, kindNOP, kindNOP)
+		}
+		b = append(b, kindTimestamps, lenTimestamps)
+		b = binary.BigEndian.AppendUint32(b, o.TSVal)
+		b = binary.BigEndian.AppendUint32(b, o.TSEcr)
+	case o.SACKPermitted:
+		b = append(b, kindEOL, kindEOL)
 	}
 	return b
 }
