@@ -67,6 +67,10 @@ type Caps struct {
 	// Checksum: segments must carry the TCP checksum, and it is to be verified
 	// on arrival (RFC 9293 section 3.1). False where the carrier protects them.
 	Checksum bool
+	// SamePorts: nothing below TCP has ports, so that those of LocalAddr and of
+	// Datagram.Peer are the ones of the TCP header. LocalAddr's port is then the only one
+	// that segments arrive at, or 0 if all do.
+	SamePorts bool
 }
 
 // A Datagram is one segment, a train of equal segments, or an error report.
@@ -87,6 +91,9 @@ type Datagram struct {
 	TrafficClass uint8
 	// HopLimit is the TTL or hop limit to send with; 0 is the system's default.
 	HopLimit uint8
+	// Verified, on reception only and with Caps.Checksum, says that the bytes are known
+	// to be what was sent, and that the checksum need not be looked at.
+	Verified bool
 	// Err, on reception only, makes this the network's report (ICMP) that a
 	// segment sent to Peer failed: a syscall.Errno such as ECONNREFUSED,
 	// EHOSTUNREACH, ENETUNREACH or EMSGSIZE (ask MMS again). Reports can be forged

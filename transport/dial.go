@@ -14,11 +14,10 @@ import (
 	"example.com/culvert/carrier"
 	"example.com/culvert/conn"
 	"example.com/culvert/tcpcore"
-	"example.com/culvert/udpcarrier"
 )
 
-// Dial connects to "host:port" on a network, "tcp", "tcp4" or "tcp6", as net.Dial
-// does. The connection is a *conn.Conn.
+// Dial connects to "host:port" on a network, "tcp", "tcp4", "tcp6" or "ip4:tcp", as
+// net.Dial does. The connection is a *conn.Conn.
 func Dial(network, address string) (net.Conn, error) {
 	return new(Dialer).Dial(network, address)
 }
@@ -71,7 +70,7 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	if ctx == nil {
 		return nil, dialError(network, nil, nil, errors.New("DialContext: ctx is nil"))
 	}
-	udp, ip, err := checkNetwork(network)
+	below, ip, err := checkNetwork(network)
 	if err != nil {
 		return nil, dialError(network, nil, nil, err)
 	}
@@ -97,7 +96,7 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 		return nil, dialError(network, nil, nil, err)
 	}
 	c, err := race(ctx, addrs, d.FallbackDelay, func(ctx context.Context, to netip.AddrPort) (*conn.Conn, error) {
-		c, err := d.dial(ctx, udp, local, to, cfg)
+		c, err := d.dial(ctx, below, local, to, cfg)
 		if err != nil {
 			return nil, dialError(network, d.LocalAddr, carrier.Addr(to), err)
 		}
@@ -177,7 +176,7 @@ func sameFamily(addrs []netip.AddrPort, local netip.Addr) ([]netip.AddrPort, err
 
 // dial connects to one address, from a socket of its own, or from the one that has
 // the port asked for.
-func (d *Dialer) dial(ctx context.Context, udp string, local, to netip.AddrPort, cfg *settings) (*conn.Conn, error) {
+func (d *Dialer) dial(ctx context.Context, below string, local, to netip.AddrPort, cfg *settings) (*conn.Conn, error) {
 	if err := dialable(to); err != nil {
 		return nil, err
 	}
@@ -187,13 +186,13 @@ func (d *Dialer) dial(ctx context.Context, udp string, local, to netip.AddrPort,
 	var s *shard
 	if local.Port() != 0 {
 		// Not connected to the peer: a listener may want the port, too (MUST-42).
-		shared, err := registry.open(d.Net, udp, local)
+		shared, err := registry.open(d.Net, below, local)
 		if err != nil {
 			return nil, err
 		}
 		s = shared
 	} else {
-		car, err := udpcarrier.DialNet(d.Net, udp, local, to, udpcarrier.Options{})
+		car, err := dialCarrier(d.Net, below, local, to)
 		if err != nil {
 			return nil, err
 		}
@@ -217,9 +216,24 @@ func dialable(a netip.AddrPort) error {
 // dial opens a connection actively, from an inner port, 0 meaning any, to an inner
 // port of the peer, and waits until it is established.
 func (s *shard) dial(ctx context.Context, to netip.AddrPort, from, port uint16, cfg *settings) (*conn.Conn, error) {
+	if s.caps.SamePorts {
+		if from == 0 {
+			from = s.local.Port()
+		}
+		if port != to.Port() {
+			return nil, &net.AddrError{Err: "there is no other port than that of the TCP header", Addr: to.String()}
+		}
+	}
 	f := &flow{
 		s: s, peer: to, key: key{peer: to, localPort: from, remotePort: port}, cfg: cfg,
 		learn: s.wild, opened: make(chan struct{}),
+	}
+	if s.wild && s.caps.Checksum {
+		// The checksum covers the address, so that it must be known before the first segment.
+		if f.source = s.sourceTo(to.Addr()); !f.source.IsValid() {
+			return nil, syscall.ENETUNREACH
+		}
+		f.key.local, f.learn = f.source, false
 	}
 	c, err := s.enter(f)
 	if err != nil {

@@ -1,5 +1,5 @@
 // Package transport is the front door: Dial and Listen as in package net, over a
-// TCP that runs in this process and travels in UDP datagrams.
+// TCP that runs in this process and travels in UDP datagrams, or in IPv4 datagrams.
 //
 //	l, err := transport.Listen("tcp", ":8080")
 //	c, err := transport.Dial("tcp", "host:8080")
@@ -8,6 +8,9 @@
 // errors, of package net's TCP; type-assert to *listener.Listener and *conn.Conn for
 // more. The networks "tcp", "tcp4" and "tcp6" mean our TCP over UDP, and ports are
 // UDP ports. Both ends must speak it.
+//
+// The network "ip4:tcp" means the same TCP directly in IPv4 datagrams, to and from any
+// other TCP; it needs Linux and a privilege, see package rawcarrier.
 //
 // Dialer and ListenConfig take a Config with every tunable. An Endpoint shares one
 // socket, or anything else that is a carrier.Carrier, among many dials and

@@ -42,7 +42,8 @@ func NewEndpoint(c carrier.Carrier, config *Config) (*Endpoint, error) {
 }
 
 // ListenEndpoint makes an Endpoint of a UDP socket bound to "host:port"; network is
-// "tcp", "tcp4" or "tcp6", as for Listen.
+// "tcp", "tcp4" or "tcp6", as for Listen. On "ip4:tcp" it is a raw carrier with one TCP
+// port, from which it has one connection at a time to each address and port.
 func ListenEndpoint(network, address string) (*Endpoint, error) {
 	return new(ListenConfig).Endpoint(context.Background(), network, address)
 }
@@ -53,7 +54,7 @@ func (lc *ListenConfig) Endpoint(ctx context.Context, network, address string) (
 	if ctx == nil {
 		return nil, listenError(network, nil, errors.New("Endpoint: ctx is nil"))
 	}
-	udp, ip, err := checkNetwork(network)
+	below, ip, err := checkNetwork(network)
 	if err != nil {
 		return nil, listenError(network, nil, err)
 	}
@@ -61,7 +62,7 @@ func (lc *ListenConfig) Endpoint(ctx context.Context, network, address string) (
 	if err != nil {
 		return nil, listenError(network, nil, err)
 	}
-	s, local, err := openLocal(ctx, lc.Net, udp, ip, address)
+	s, local, err := openLocal(ctx, lc.Net, below, ip, address)
 	if err != nil {
 		return nil, listenError(network, tcpAddr(local), err)
 	}

@@ -3,7 +3,6 @@ package transport
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"syscall"
@@ -59,9 +58,12 @@ func bare(err error) error {
 
 var errInUse = os.NewSyscallError("bind", syscall.EADDRINUSE)
 
-// checkNetwork returns the UDP network that carries a TCP one, and the family of
-// addresses to look up.
-func checkNetwork(network string) (udp, ip string, err error) {
+// rawNetwork is TCP directly in IPv4 datagrams.
+const rawNetwork = "ip4:tcp"
+
+// checkNetwork returns the network that carries a TCP one, of UDP or rawNetwork, and the
+// family of addresses to look up.
+func checkNetwork(network string) (below, ip string, err error) {
 	switch network {
 	case "tcp":
 		return "udp", "ip", nil
@@ -69,8 +71,8 @@ func checkNetwork(network string) (udp, ip string, err error) {
 		return "udp4", "ip4", nil
 	case "tcp6":
 		return "udp6", "ip6", nil
-	case "ip4:tcp":
-		return "", "", fmt.Errorf("network %q (TCP over raw IPv4) is not built yet; use tcp, tcp4 or tcp6", network)
+	case rawNetwork:
+		return rawNetwork, "ip4", nil
 	}
 	return "", "", net.UnknownNetworkError(network)
 }

@@ -96,5 +96,5 @@ func (f *flow) settleSource() {
 		f.s.flows[k] = f
 	}
 	f.s.mu.Unlock()
-	f.driver.SetLocal(netip.AddrPortFrom(*a, f.s.local.Port()))
+	f.driver.SetLocal(f.s.localOf(f.key, *a))
 }

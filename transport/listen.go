@@ -13,7 +13,7 @@ import (
 )
 
 // Listen listens on "host:port" as net.Listen does, on the network "tcp" (both
-// families where the host is empty or unspecified), "tcp4" or "tcp6". The listener
+// families where the host is empty or unspecified), "tcp4", "tcp6" or "ip4:tcp". The listener
 // is a *listener.Listener, its connections are *conn.Conn.
 func Listen(network, address string) (net.Listener, error) {
 	return new(ListenConfig).Listen(context.Background(), network, address)
@@ -39,7 +39,7 @@ func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (ne
 	if ctx == nil {
 		return nil, listenError(network, nil, errors.New("Listen: ctx is nil"))
 	}
-	udp, ip, err := checkNetwork(network)
+	below, ip, err := checkNetwork(network)
 	if err != nil {
 		return nil, listenError(network, nil, err)
 	}
@@ -47,7 +47,7 @@ func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (ne
 	if err != nil {
 		return nil, listenError(network, nil, err)
 	}
-	s, local, err := openLocal(ctx, lc.Net, udp, ip, address)
+	s, local, err := openLocal(ctx, lc.Net, below, ip, address)
 	if err != nil {
 		return nil, listenError(network, tcpAddr(local), err)
 	}
@@ -75,7 +75,7 @@ func (lc *ListenConfig) settings() (*settings, error) {
 }
 
 // openLocal opens the socket of "host:port", or takes over the one that there is.
-func openLocal(ctx context.Context, n piontransport.Net, udp, ip, address string) (*shard, netip.AddrPort, error) {
+func openLocal(ctx context.Context, n piontransport.Net, below, ip, address string) (*shard, netip.AddrPort, error) {
 	local, err := resolver{net: n}.binding(ctx, ip, address)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -86,7 +86,7 @@ func openLocal(ctx context.Context, n piontransport.Net, udp, ip, address string
 	if a := local.Addr(); a.IsValid() && !unicast(a) {
 		return nil, local, &net.AddrError{Err: "not an address to listen on", Addr: a.String()}
 	}
-	s, err := registry.open(n, udp, local)
+	s, err := registry.open(n, below, local)
 	return s, local, err
 }
 

@@ -11,6 +11,7 @@ import (
 	piontransport "github.com/pion/transport/v3"
 
 	"example.com/culvert/carrier"
+	"example.com/culvert/rawcarrier"
 	"example.com/culvert/udpcarrier"
 )
 
@@ -28,7 +29,7 @@ type shards struct {
 // address is where a socket is bound, and in which network.
 type address struct {
 	net     piontransport.Net
-	network string // of a wildcard: it tells which families
+	network string // rawNetwork, or that of a wildcard: it tells which families
 	local   netip.AddrPort
 }
 
@@ -42,7 +43,9 @@ func newAddress(n piontransport.Net, network string, local netip.AddrPort) (a ad
 		return a, false
 	}
 	if ip := local.Addr(); ip.IsValid() && !ip.IsUnspecified() {
-		network = ""
+		if network != rawNetwork {
+			network = ""
+		}
 	} else {
 		local = netip.AddrPortFrom(netip.Addr{}, local.Port())
 	}
@@ -65,7 +68,7 @@ func (r *shards) open(n piontransport.Net, network string, local netip.AddrPort)
 			}
 			return s, nil
 		}
-		c, err := udpcarrier.ListenNet(n, network, local, udpcarrier.Options{})
+		c, err := openCarrier(n, network, local)
 		if err != nil {
 			if errors.Is(err, syscall.EADDRINUSE) && !tried && r.get(at) != nil {
 				continue // somebody here was faster
@@ -75,6 +78,30 @@ func (r *shards) open(n piontransport.Net, network string, local netip.AddrPort)
 		return r.add(n, network, c, shared), nil
 	}
 }
+
+// openCarrier opens the socket of a network that is bound to local.
+func openCarrier(n piontransport.Net, network string, local netip.AddrPort) (carrier.Carrier, error) {
+	if network != rawNetwork {
+		return udpcarrier.ListenNet(n, network, local, udpcarrier.Options{})
+	}
+	if n != nil {
+		return nil, errRawNet
+	}
+	return rawcarrier.Listen(local, rawcarrier.Options{})
+}
+
+// dialCarrier opens a socket for one peer alone.
+func dialCarrier(n piontransport.Net, network string, local, to netip.AddrPort) (carrier.Carrier, error) {
+	if network != rawNetwork {
+		return udpcarrier.DialNet(n, network, local, to, udpcarrier.Options{})
+	}
+	if n != nil {
+		return nil, errRawNet
+	}
+	return rawcarrier.Dial(local, to, rawcarrier.Options{})
+}
+
+var errRawNet = errors.New("Net is set, which has UDP sockets; the network ip4:tcp is the system's alone")
 
 // add makes the shard of a new socket and enters it.
 func (r *shards) add(n piontransport.Net, network string, c carrier.Carrier, shared bool) *shard {

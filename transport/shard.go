@@ -234,7 +234,8 @@ func (s *shard) listen(number uint16, cfg *settings) (*listener.Listener, error)
 		return nil, errInUse
 	}
 	p := &port{cfg: cfg}
-	l, intake := listener.New(carrier.Addr(s.local), cfg.backlog, func() { s.unlisten(number, p) })
+	at := s.localOf(key{localPort: number}, s.local.Addr())
+	l, intake := listener.New(carrier.Addr(at), cfg.backlog, func() { s.unlisten(number, p) })
 	p.l, p.intake = l, intake
 	s.ports[number] = p
 	s.begin()
@@ -292,9 +293,9 @@ func (s *shard) params(k key) tcpcore.Params {
 // newFlow makes a connection around an opened engine and enters it under k, unless
 // that is taken.
 func (s *shard) newFlow(f *flow, engine *tcpcore.Engine) (*conn.Conn, error) {
-	local := netip.AddrPortFrom(s.local.Addr(), s.local.Port())
+	local := s.localOf(f.key, s.local.Addr())
 	if f.source.IsValid() {
-		local = netip.AddrPortFrom(f.source, s.local.Port())
+		local = s.localOf(f.key, f.source)
 	}
 	var c *conn.Conn
 	c, f.driver = conn.New(f, engine, local, f.peer, f.cfg.conn)
@@ -307,11 +308,33 @@ func (s *shard) newFlow(f *flow, engine *tcpcore.Engine) (*conn.Conn, error) {
 		return nil, errInUse
 	}
 	s.flows[f.key] = f
-	if !s.caps.Connected.IsValid() {
+	if s.portsMove() {
 		s.hosts[f.key.host()]++
 	}
 	s.begin()
 	return c, nil
+}
+
+// localOf is what the user sees as the local address of k's connection.
+func (s *shard) localOf(k key, ip netip.Addr) netip.AddrPort {
+	if s.caps.SamePorts {
+		return netip.AddrPortFrom(ip, k.localPort)
+	}
+	return netip.AddrPortFrom(ip, s.local.Port())
+}
+
+// portsMove reports whether a peer's segments may come to us from another port than
+// before, behind which the connection's own ones are unchanged.
+func (s *shard) portsMove() bool { return !s.caps.Connected.IsValid() && !s.caps.SamePorts }
+
+// sourceTo is the address that the carrier will send from, for one that can tell.
+func (s *shard) sourceTo(peer netip.Addr) netip.Addr {
+	if c, ok := s.car.(interface {
+		Source(peer netip.Addr) netip.Addr
+	}); ok {
+		return c.Source(peer)
+	}
+	return netip.Addr{}
 }
 
 // forget takes a flow out, and keeps what its end asks for.
@@ -375,7 +398,7 @@ func unreachable(err error) bool {
 
 // verify checks a segment's checksum where the carrier leaves that to us.
 func (s *shard) verify(d *carrier.Datagram, b []byte) bool {
-	if !s.caps.Checksum {
+	if !s.caps.Checksum || d.Verified {
 		return true
 	}
 	local := d.Local

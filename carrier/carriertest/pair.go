@@ -14,7 +14,34 @@ import (
 type Pair struct {
 	A, B     carrier.Carrier
 	ToA, ToB netip.AddrPort
+	// Prepare, if set, makes a segment of octets that are none, for carriers that look
+	// at ports or checksums. No segment is then shorter than a TCP header.
+	Prepare func(b []byte, from, to netip.AddrPort)
 }
+
+// there makes n octets to send from A to B, and back from B to A; segments of size each,
+// if that is not 0.
+func (p Pair) there(seed, n, size int) []byte {
+	return p.prepared(pattern(seed, n), size, p.ToA, p.ToB)
+}
+func (p Pair) back(seed, n, size int) []byte { return p.prepared(pattern(seed, n), size, p.ToB, p.ToA) }
+
+func (p Pair) prepared(b []byte, size int, from, to netip.AddrPort) []byte {
+	if p.Prepare == nil {
+		return b
+	}
+	d := carrier.Datagram{Data: b, SegmentSize: size}
+	for seg := range d.Segments {
+		if len(seg) < leastSegment {
+			return b[:len(b)-len(seg)] // a train's end that is none
+		}
+		p.Prepare(seg, from, to)
+	}
+	return b
+}
+
+// leastSegment is a TCP header's length.
+const leastSegment = 20
 
 // Open makes a pair for one test. The test closes it.
 type Open func(t *testing.T) Pair

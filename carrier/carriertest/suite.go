@@ -54,7 +54,7 @@ func TestVirtual(t *testing.T, open Open) {
 func testBytes(t *testing.T, p Pair) {
 	a, b := read(t, p.A), read(t, p.B)
 	for i, size := range []int{20, 21, 60, 536, 1000, 1200, 1400} {
-		there, back := pattern(2*i, size), pattern(2*i+1, size)
+		there, back := p.there(2*i, size, 0), p.back(2*i+1, size, 0)
 		send(t, p.A, carrier.Datagram{Peer: p.ToB, Data: there})
 		if got := b.next(); !bytes.Equal(got.segment, there) {
 			t.Fatalf("%d bytes from A to B arrived as %d, or altered", size, len(got.segment))
@@ -90,7 +90,7 @@ func testBatch(t *testing.T, p Pair) {
 		var ds []carrier.Datagram
 		var want [][]byte
 		for i := range n {
-			data := pattern(1000*n+i, 100+i)
+			data := p.there(1000*n+i, 100+i, 0)
 			ds, want = append(ds, carrier.Datagram{Peer: p.ToB, Data: data}), append(want, data)
 		}
 		send(t, p.A, ds...)
@@ -111,10 +111,9 @@ func testTrains(t *testing.T, p Pair) {
 		var ds []carrier.Datagram
 		var want [][]byte
 		for i := range 3 {
-			data := pattern(c.total+c.size+i, c.total)
-			d := carrier.Datagram{Peer: p.ToB, Data: data, SegmentSize: c.size}
+			d := carrier.Datagram{Peer: p.ToB, Data: p.there(c.total+c.size+i, c.total, c.size), SegmentSize: c.size}
 			if i == 1 {
-				d.Data, d.SegmentSize = data[:min(c.total, 1400)], 0
+				d.Data, d.SegmentSize = p.there(c.total+c.size+i, min(c.total, 1400), 0), 0
 			}
 			ds = append(ds, d)
 			for seg := range d.Segments {
@@ -134,8 +133,9 @@ func testLongTrain(t *testing.T, p Pair) {
 			from carrier.Carrier
 			to   netip.AddrPort
 			in   *inbox
-		}{{p.A, p.ToB, b}, {p.B, p.ToA, a}} {
-			d := carrier.Datagram{Peer: way.to, Data: pattern(c.total, c.total), SegmentSize: c.size}
+			data []byte
+		}{{p.A, p.ToB, b, p.there(c.total, c.total, c.size)}, {p.B, p.ToA, a, p.back(c.total, c.total, c.size)}} {
+			d := carrier.Datagram{Peer: way.to, Data: way.data, SegmentSize: c.size}
 			if way.to == p.ToA {
 				d.Local = p.ToB.Addr()
 			}
@@ -155,7 +155,7 @@ func testBorrowed(t *testing.T, p Pair) {
 	data := make([]byte, 1200)
 	ds := make([]carrier.Datagram, 1)
 	for i := range 16 {
-		want := pattern(i, len(data))
+		want := p.there(i, len(data), 0)
 		copy(data, want)
 		ds[0] = carrier.Datagram{Peer: p.ToB, Data: data}
 		send(t, p.A, ds...)
@@ -174,7 +174,7 @@ func testAddresses(t *testing.T, p Pair) {
 	if got := p.B.LocalAddr().Port(); got != p.ToB.Port() {
 		t.Errorf("B's LocalAddr has port %d, and is reached at %d", got, p.ToB.Port())
 	}
-	send(t, p.A, carrier.Datagram{Peer: p.ToB, Data: pattern(1, 100)})
+	send(t, p.A, carrier.Datagram{Peer: p.ToB, Data: p.there(1, 100, 0)})
 	asked := b.next()
 	if asked.Peer != p.ToA {
 		t.Errorf("B hears of peer %v, want %v", asked.Peer, p.ToA)
@@ -185,7 +185,7 @@ func testAddresses(t *testing.T, p Pair) {
 	if asked.Local.IsValid() && asked.Local != p.ToB.Addr() {
 		t.Errorf("B was asked on %v, and says %v", p.ToB.Addr(), asked.Local)
 	}
-	send(t, p.B, carrier.Datagram{Peer: asked.Peer, Local: asked.Local, Data: pattern(2, 100)})
+	send(t, p.B, carrier.Datagram{Peer: asked.Peer, Local: asked.Local, Data: p.back(2, 100, 0)})
 	if got := a.next(); got.Peer != p.ToB {
 		t.Errorf("A sent to %v, and is answered by %v", p.ToB, got.Peer)
 	}
@@ -205,7 +205,7 @@ func testAddresses(t *testing.T, p Pair) {
 // testLargest: a segment of MMS bytes passes, both ways, also as part of a train.
 func testLargest(t *testing.T, p Pair) {
 	a, b := read(t, p.A), read(t, p.B)
-	there, back := pattern(1, p.A.MMS(p.ToB)), pattern(2, p.B.MMS(p.ToA))
+	there, back := p.there(1, p.A.MMS(p.ToB), 0), p.back(2, p.B.MMS(p.ToA), 0)
 	if len(there) < 500 || len(there) > 65535 {
 		t.Fatalf("MMS is %d", len(there))
 	}
@@ -225,7 +225,7 @@ func testLargest(t *testing.T, p Pair) {
 // testTooLarge: a longer one is refused with EMSGSIZE, without harm to the others.
 func testTooLarge(t *testing.T, p Pair) {
 	b := read(t, p.B)
-	good := [][]byte{pattern(1, 100), pattern(2, 100), pattern(3, 100)}
+	good := [][]byte{p.there(1, 100, 0), p.there(2, 100, 0), p.there(3, 100, 0)}
 	ds := []carrier.Datagram{
 		{Peer: p.ToB, Data: good[0]},
 		{Peer: p.ToB, Data: good[1]},
@@ -244,7 +244,7 @@ func testTooLarge(t *testing.T, p Pair) {
 	expect(t, b, good)
 
 	// What is counted are datagrams, however many segments they had.
-	train := carrier.Datagram{Peer: p.ToB, Data: pattern(4, 100*20), SegmentSize: 20}
+	train := carrier.Datagram{Peer: p.ToB, Data: p.there(4, 100*20, 20), SegmentSize: 20}
 	n, err = p.A.WriteBatch([]carrier.Datagram{train, ds[0], ds[2], ds[1]})
 	if n != 2 || !errors.Is(err, syscall.EMSGSIZE) {
 		t.Fatalf("WriteBatch of a train, a datagram and a long one = %d, %v, want 2 and EMSGSIZE", n, err)
@@ -262,7 +262,7 @@ func testRelease(t *testing.T, p Pair) {
 	var held []*carrier.Batch
 	var want [][]byte
 	for i := range 8 {
-		data := pattern(i, 1000)
+		data := p.there(i, 1000, 0)
 		send(t, p.A, carrier.Datagram{Peer: p.ToB, Data: data})
 		batch, err := p.B.ReadBatch()
 		if err != nil || len(batch.Datagrams) != 1 {
@@ -277,7 +277,7 @@ func testRelease(t *testing.T, p Pair) {
 		batch.Release()
 	}
 	// What was released serves again, and shows nothing of the past.
-	data := pattern(100, 40)
+	data := p.there(100, 40, 0)
 	send(t, p.A, carrier.Datagram{Peer: p.ToB, Data: data})
 	batch, err := p.B.ReadBatch()
 	if err != nil || len(batch.Datagrams) != 1 || !bytes.Equal(batch.Datagrams[0].Data, data) {
@@ -295,7 +295,7 @@ func testConcurrent(t *testing.T, p Pair) {
 	for w := range writers {
 		var ds []carrier.Datagram
 		for i := range each {
-			data := pattern(w*each+i, 100+w)
+			data := p.there(w*each+i, 100+w, 0)
 			want = append(want, data)
 			ds = append(ds, carrier.Datagram{Peer: p.ToB, Data: data})
 		}
@@ -314,7 +314,7 @@ func testConcurrent(t *testing.T, p Pair) {
 		})
 	}
 	// The other direction at the same time.
-	back := pattern(-1, 50)
+	back := p.back(-1, 50, 0)
 	send(t, p.B, carrier.Datagram{Peer: p.ToA, Local: p.ToB.Addr(), Data: back})
 	wg.Wait()
 	expect(t, b, want)
@@ -350,7 +350,7 @@ func testCloseWhileWriting(t *testing.T, p Pair) {
 	for range 3 {
 		wg.Go(func() {
 			for {
-				n, err := p.A.WriteBatch([]carrier.Datagram{{Peer: p.ToB, Data: pattern(1, 50)}})
+				n, err := p.A.WriteBatch([]carrier.Datagram{{Peer: p.ToB, Data: p.there(1, 50, 0)}})
 				if errors.Is(err, net.ErrClosed) && n == 0 {
 					return
 				}
@@ -377,7 +377,7 @@ func testCloseWhileWriting(t *testing.T, p Pair) {
 func testClosed(t *testing.T, p Pair) {
 	t.Cleanup(func() { p.B.Close() })
 	// What has arrived and was not read is no reason to go on.
-	send(t, p.B, carrier.Datagram{Peer: p.ToA, Local: p.ToB.Addr(), Data: pattern(1, 100)})
+	send(t, p.B, carrier.Datagram{Peer: p.ToA, Local: p.ToB.Addr(), Data: p.back(1, 100, 0)})
 	before := p.A.LocalAddr()
 	for range 2 {
 		if err := p.A.Close(); err != nil {

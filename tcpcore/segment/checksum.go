@@ -24,32 +24,48 @@ func VerifyChecksum(b []byte, src, dst netip.Addr) bool {
 	return len(b) >= FixedHeaderLen && sum(b, src, dst) == 0xffff
 }
 
+// PartialChecksum reports whether the checksum field of the segment that fills b holds
+// the sum of the pseudo-header and nothing else. That is what a system leaves there for
+// the device to complete, and so what it shows to whoever looks at a segment that has
+// not met a device (another program of the same host sent it), or whose pieces were
+// verified when they were joined to this one. A segment from elsewhere that was altered
+// on the way looks like this as often as an altered one passes VerifyChecksum.
+func PartialChecksum(b []byte, src, dst netip.Addr) bool {
+	return len(b) >= FixedHeaderLen &&
+		binary.LittleEndian.Uint16(b[offChecksum:]) == fold(pseudo(len(b), src, dst))
+}
+
 // sum is the ones' complement sum of the pseudo-header and b, its octets swapped.
 // The sum of swapped words is the swapped sum (RFC 1071 section 2 (B)), so that
 // reading words with the low octet first, as most machines do, costs nothing.
 func sum(b []byte, src, dst netip.Addr) uint16 {
+	return fold(add(pseudo(len(b), src, dst), b))
+}
+
+// pseudo is the sum, in 64 bits, of the pseudo-header of a segment of n bytes.
+func pseudo(n int, src, dst netip.Addr) uint64 {
 	src, dst = src.Unmap(), dst.Unmap()
-	var acc uint64
 	if src.Is4() && dst.Is4() {
 		var p [12]byte
 		s, d := src.As4(), dst.As4()
 		copy(p[:], s[:])
 		copy(p[4:], d[:])
 		p[9] = protocolTCP
-		binary.BigEndian.PutUint16(p[10:], uint16(len(b)))
-		acc = add(acc, p[:])
-	} else {
-		// RFC 8200 section 8.1.
-		var p [40]byte
-		s, d := src.As16(), dst.As16()
-		copy(p[:], s[:])
-		copy(p[16:], d[:])
-		binary.BigEndian.PutUint32(p[32:], uint32(len(b)))
-		p[39] = protocolTCP
-		acc = add(acc, p[:])
+		binary.BigEndian.PutUint16(p[10:], uint16(n))
+		return add(0, p[:])
 	}
-	acc = add(acc, b)
-	// Fold 64 bits to 16. Each step may carry once more.
+	// RFC 8200 section 8.1.
+	var p [40]byte
+	s, d := src.As16(), dst.As16()
+	copy(p[:], s[:])
+	copy(p[16:], d[:])
+	binary.BigEndian.PutUint32(p[32:], uint32(n))
+	p[39] = protocolTCP
+	return add(0, p[:])
+}
+
+// fold makes 16 bits of 64. Each step may carry once more.
+func fold(acc uint64) uint16 {
 	acc = acc>>32 + acc&0xffffffff
 	acc = acc>>32 + acc&0xffffffff
 	acc = acc>>16 + acc&0xffff

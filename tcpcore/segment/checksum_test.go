@@ -104,6 +104,44 @@ func TestChecksumAgrees(t *testing.T) {
 	}
 }
 
+// TestPartialChecksum checks the sum of the pseudo-header alone, at every length, and
+// that neither a complete checksum nor any other value is taken for one.
+func TestPartialChecksum(t *testing.T) {
+	src, dst := netip.MustParseAddr("10.77.0.2"), netip.MustParseAddr("10.77.0.1")
+	for n := FixedHeaderLen; n < 3000; n += 7 {
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = byte(i * n)
+		}
+		// What is complemented in a complete checksum is not here.
+		empty := make([]byte, n)
+		SetChecksum(empty, src, dst)
+		partial := ^binary.BigEndian.Uint16(empty[16:])
+		for _, c := range []struct {
+			field uint16
+			want  bool
+		}{{partial, true}, {partial + 1, false}, {^partial, false}, {0, false}} {
+			binary.BigEndian.PutUint16(b[16:], c.field)
+			if got := PartialChecksum(b, src, dst); got != c.want {
+				t.Fatalf("%d bytes, checksum %04x: partial is %v, want %v", n, c.field, got, c.want)
+			}
+		}
+		binary.BigEndian.PutUint16(b[16:], partial)
+		if PartialChecksum(b[:n-1], src, dst) || PartialChecksum(b, src.Next(), dst) {
+			t.Fatalf("%d bytes: another length or address passes", n)
+		}
+	}
+	if PartialChecksum(make([]byte, FixedHeaderLen-1), src, dst) {
+		t.Error("less than a header passes")
+	}
+	// As the kernel showed it: 7272 bytes, ones' complement of the address sum and so on.
+	kernel := make([]byte, 7272)
+	binary.BigEndian.PutUint16(kernel[16:], 0x310b)
+	if !PartialChecksum(kernel, src, dst) {
+		t.Error("what Linux left for the device is not known")
+	}
+}
+
 // TestChecksumOddAddresses checks that no pair of addresses, mixed or missing, panics.
 func TestChecksumOddAddresses(t *testing.T) {
 	b := make([]byte, 21)

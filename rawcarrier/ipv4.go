@@ -1,0 +1,57 @@
+package rawcarrier
+
+import (
+	"encoding/binary"
+	"net/netip"
+)
+
+const protocolTCP = 6
+
+// header is what matters here of an IPv4 header (RFC 791 section 3.1).
+type header struct {
+	src, dst     netip.Addr
+	trafficClass uint8
+	protocol     uint8
+	payload      []byte
+}
+
+// parseHeader reads the IPv4 datagram that fills b; ok is false if it is none, or a
+// fragment. What lies beyond its total length is padding.
+func parseHeader(b []byte) (h header, ok bool) {
+	if len(b) < ipv4Header || b[0]>>4 != 4 {
+		return h, false
+	}
+	size, total := int(b[0]&15)*4, int(binary.BigEndian.Uint16(b[2:]))
+	if size < ipv4Header || total < size || total > len(b) {
+		return h, false
+	}
+	// More fragments, or an offset. The kernel has put together what it hands on.
+	if binary.BigEndian.Uint16(b[6:])&0x3fff != 0 {
+		return h, false
+	}
+	return header{
+		src: netip.AddrFrom4([4]byte(b[12:16])), dst: netip.AddrFrom4([4]byte(b[16:20])),
+		trafficClass: b[1], protocol: b[9], payload: b[size:total],
+	}, true
+}
+
+// ports reads the ports of a segment, which must have them.
+func ports(seg []byte) (src, dst uint16) {
+	return binary.BigEndian.Uint16(seg), binary.BigEndian.Uint16(seg[2:])
+}
+
+// internetSum is the ones' complement sum of RFC 1071, for messages that are short; it
+// is 0xffff over one that holds its right checksum.
+func internetSum(b []byte) uint16 {
+	var sum uint32
+	for ; len(b) >= 2; b = b[2:] {
+		sum += uint32(binary.BigEndian.Uint16(b))
+	}
+	if len(b) == 1 {
+		sum += uint32(b[0]) << 8
+	}
+	for sum > 0xffff {
+		sum = sum>>16 + sum&0xffff
+	}
+	return uint16(sum)
+}
