@@ -27,6 +27,12 @@ func readmeServer() {
 	log.Fatal(http.Serve(l, nil))
 }
 
+func readmeRaw() any {
+	c, err := transport.Dial("ip4:tcp", "www.example.org:80")
+	l, err := transport.Listen("ip4:tcp", ":8080")
+	return []any{c, l, err}
+}
+
 func readmeClient() any {
 	d := &transport.Dialer{Timeout: 5 * time.Second}
 	hc := &http.Client{Transport: &http.Transport{DialContext: d.DialContext}}
