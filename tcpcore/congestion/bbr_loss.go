@@ -7,6 +7,7 @@ type bbrLatest struct {
 	bw             int64 // BBR.bw_latest
 	path           int64 // the same without what BBR held back
 	inflight       int64 // BBR.inflight_latest
+	carried        int64 // the same with what was lost on the way
 	roundDelivered int64 // BBR.loss_round_delivered
 	roundStart     bool  // BBR.loss_round_start
 	lossInRound    bool  // BBR.is_loss_in_round
@@ -56,21 +57,21 @@ func (b *BBR) hold(gain ratio) {
 	}
 }
 
-// pathRate is what the sample says of the path where BBR itself held back: the gain is
-// taken out.
+// pathRate is what the sample says of the path where BBR itself held back: the pacing
+// margin, and the gain where it was below one, are taken out.
 func (b *BBR) pathRate() int64 {
-	h := &b.held
-	if h.gain == 0 || b.rs.PriorDelivered < h.since || b.rs.PriorDelivered > h.until {
-		return b.rs.Rate
+	h, held := &b.held, b.p.pace
+	if h.gain != 0 && b.rs.PriorDelivered >= h.since && b.rs.PriorDelivered <= h.until {
+		held = ratio(held.of(int64(h.gain)))
 	}
-	return max(b.rs.Rate, min(mulDiv(b.rs.Rate, int64(one), int64(h.gain)), b.bw.max()))
+	return max(b.rs.Rate, min(mulDiv(b.rs.Rate, int64(one), int64(held)), b.bw.max()))
 }
 
 func (b *BBR) updateLatestDeliverySignals() {
 	l := &b.latest
 	l.roundStart = false
 	l.bw, l.path = max(l.bw, b.rs.Rate), max(l.path, b.pathRate())
-	l.inflight = max(l.inflight, b.rs.Delivered)
+	l.inflight, l.carried = max(l.inflight, b.rs.Delivered), max(l.carried, b.rs.Delivered+b.rs.Lost)
 	if b.rs.Delivered > 0 && b.rs.PriorDelivered >= l.roundDelivered {
 		l.roundDelivered = b.conn.delivered
 		l.roundStart = true
@@ -79,14 +80,15 @@ func (b *BBR) updateLatestDeliverySignals() {
 
 func (b *BBR) advanceLatestDeliverySignals() {
 	if b.latest.roundStart {
-		b.latest.bw, b.latest.path, b.latest.inflight = b.rs.Rate, b.pathRate(), b.rs.Delivered
+		b.latest.bw, b.latest.path = b.rs.Rate, b.pathRate()
+		b.latest.inflight, b.latest.carried = b.rs.Delivered, b.rs.Delivered+b.rs.Lost
 	}
 }
 
 func (b *BBR) resetCongestionSignals() {
 	l := &b.latest
 	l.lossInRound, l.markInRound = false, false
-	l.bw, l.path, l.inflight = 0, 0, 0
+	l.bw, l.path, l.inflight, l.carried = 0, 0, 0, 0
 }
 
 func (b *BBR) updateCongestionSignals() {
@@ -119,16 +121,22 @@ func (b *BBR) adaptLowerBoundsFromCongestion() {
 	// The draft takes bw_latest as it is. But in ProbeBW_DOWN the path delivers nine tenths
 	// since BBR sends no more, and one random loss would hold bw_shortterm at that until the
 	// next probe: that costs 4 % of the goodput where 0.01 to 0.3 % of the packets are
-	// lost. So where the losses are fewer than congestion makes, what BBR held back is not
-	// taken for the path's; in ProbeRTT, whose low samples the draft ignores elsewhere,
-	// never. If the path did limit, the pace that follows is still what it delivered.
-	bw := l.bw
+	// lost. The pacing margin does the same by one per cent in every round trip, and what was
+	// lost is missing from what was delivered: at 1 % loss that added up to a fifth of the rate
+	// until the next probe. So where the losses are fewer than congestion makes, what BBR held
+	// back is not taken for the path's, and what was in flight not for too much; in ProbeRTT,
+	// whose low samples the draft ignores elsewhere, never. If the path did limit, the pace
+	// that follows is still what it delivered.
+	bw, inflight := l.bw, l.inflight
 	if (!high && !l.markInRound || b.held.probeRTT) && !b.p.literal {
 		bw = l.path
 	}
+	if !high && !b.p.literal {
+		inflight = l.carried
+	}
 	s.bwShortterm = max(bw, b.p.beta.of(s.bwShortterm))
 	if loss { // LossLowerBounds
-		s.inflightShortterm = max(l.inflight, b.p.beta.of(s.inflightShortterm))
+		s.inflightShortterm = max(inflight, b.p.beta.of(s.inflightShortterm))
 	}
 	if l.markInRound {
 		// The draft leaves ECN open, but for "MUST treat any CE marks as congestion".

@@ -60,8 +60,9 @@ type BBROptions struct {
 	ProbeRTTDuration time.Duration
 
 	// Literal keeps to the draft's letter where this implementation does not, for comparison:
-	// the rate that ProbeBW_DOWN, Drain and ProbeRTT themselves hold back is then taken for the
-	// path's when a loss is answered. Default: it is not, if the losses are few.
+	// the rate that ProbeBW_DOWN, Drain, ProbeRTT and the pacing margin themselves hold back is
+	// then taken for the path's when a loss is answered, and what was in flight for too much by
+	// what of it was lost. Default: they are not, if the losses are fewer than LossThreshold.
 	Literal bool
 
 	// Seed is mixed with the connection's to draw the jitter from. Default: the

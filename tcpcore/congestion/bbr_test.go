@@ -189,10 +189,11 @@ func TestBBRRandomLoss(t *testing.T) {
 		literal         bool
 		least           float64
 	}{
-		{0.001, 0, false, 0.93},
-		{0.003, 0, false, 0.91},
+		{0.001, 0, false, 0.94},
+		{0.003, 0, false, 0.94},
 		{0.003, 0, true, 0.84},
-		{0.01, 0, false, 0.77},
+		{0.01, 0, false, 0.91},
+		{0.01, 0, true, 0.77},
 		{0.01, 0.05, false, 0.93},
 		{0.05, 0.15, false, 0.88},
 	} {
