@@ -5,18 +5,19 @@ import (
 	"net"
 )
 
-// kernelStack is the kernel's TCP, with CUBIC where the system lets one choose:
-// the default differs from machine to machine, and some, such as BBR, pace.
-func kernelStack() Stack {
+// kernelStack is the kernel's TCP with a congestion control of its own, where the
+// system lets one choose: the default differs from machine to machine.
+func kernelStack(control string) Stack {
+	pin := pinCongestion(control)
 	return Stack{
-		Name:  "kernel",
-		About: kernelCongestion,
+		Name:  "kernel-" + control,
+		About: kernelAbout(control),
 		Listen: func(addr string) (net.Listener, error) {
-			lc := net.ListenConfig{Control: pinCongestion}
+			lc := net.ListenConfig{Control: pin}
 			return lc.Listen(context.Background(), "tcp", addr)
 		},
 		Dial: func(ctx context.Context, addr string) (net.Conn, error) {
-			d := net.Dialer{Control: pinCongestion}
+			d := net.Dialer{Control: pin}
 			return d.DialContext(ctx, "tcp", addr)
 		},
 	}

@@ -2,13 +2,8 @@ package benchmarks
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"math/big"
 	"net"
 	"time"
 
@@ -24,6 +19,7 @@ func quicStack() Stack {
 	return Stack{
 		Name:   "quic-go",
 		About:  version("github.com/quic-go/quic-go") + ", TLS inside",
+		Env:    []string{"QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING=true"},
 		Listen: quicListen,
 		Dial:   quicDial,
 	}
@@ -33,17 +29,12 @@ func quicStack() Stack {
 type quicListener struct{ *quic.Listener }
 
 func quicListen(addr string) (net.Listener, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(24 * time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	cert, err := certificate()
 	if err != nil {
 		return nil, err
 	}
 	l, err := quic.ListenAddr(addr, &tls.Config{
-		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
+		Certificates: []tls.Certificate{cert},
 		NextProtos:   []string{quicALPN},
 	}, nil)
 	if err != nil {

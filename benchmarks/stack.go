@@ -1,8 +1,9 @@
-// Package benchmarks compares culvert with other ways to carry a byte stream
-// between two processes: the kernel's TCP and quic-go. It is a module of its
-// own, so that nobody who uses culvert depends on the peers.
+// Package benchmarks compares culvert with other ways to carry a byte stream between
+// two processes. It is a module of its own, so that nobody who uses culvert depends on
+// the peers.
 //
-// Command bench measures two processes over loopback in interleaved rounds. The
+// Here are the stacks that are compared. Package work says what is done with their
+// connections, and command bench does it with two processes for each measurement. The
 // Go benchmarks here move the same bytes inside one process, for profiles.
 package benchmarks
 
@@ -13,19 +14,31 @@ import (
 	"runtime/debug"
 )
 
-// A Stack is one way to make reliable connections.
+// A Stack is one way to make connections.
 type Stack struct {
-	// Name is what the command line and the table call it.
+	// Name is what the command line and the tables call it.
 	Name string
-	// About is what the table adds: a version or a congestion control.
+	// About is what the tables add: a version or a congestion control.
 	About  string
 	Listen func(addr string) (net.Listener, error)
 	Dial   func(ctx context.Context, addr string) (net.Conn, error)
+	// Env is what the processes that use it must have in their environment, as
+	// NAME=VALUE. Nothing is needed where it is nil.
+	Env []string
+	// Limit says that it is no reliable stream but a measure of what the system
+	// carries: a listener accepts one connection, and nothing lost is sent again.
+	Limit bool
 }
 
 // Stacks lists what there is to compare; culvert is the first.
 func Stacks() []Stack {
-	return []Stack{culvertStack(), kernelStack(), culvertEthernetStack(), quicStack()}
+	all := []Stack{
+		culvertStack(), culvertBBRStack(), culvertEthernetStack(), culvertPlainStack(), culvertSharedStack(),
+		kernelStack("cubic"), kernelStack("bbr"),
+		overTLS("culvert-tls", culvertStack()), overTLS("kernel-tls", kernelStack("cubic")),
+		quicStack(),
+	}
+	return append(all, limitStacks()...)
 }
 
 // Find returns the stack of that name, or an error that lists the known ones.

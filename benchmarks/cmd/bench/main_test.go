@@ -4,33 +4,64 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"io"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
-	"example.com/culvert/benchmarks"
+	"example.com/culvert/benchmarks/work"
 )
 
-// TestMain lets the test binary be the receiving process.
+// TestMain lets the test binary be a server or a client.
 func TestMain(m *testing.M) {
-	if i := slices.Index(os.Args, "-server"); i > 0 {
+	if slices.Contains(os.Args, "-role") {
 		main()
 		return
 	}
 	os.Exit(m.Run())
 }
 
-// TestQuickest runs everything once, small, with receiving processes of their own.
+// TestQuickest measures culvert and the kernel once, with processes of their own, and
+// looks for the tables.
 func TestQuickest(t *testing.T) {
-	var out bytes.Buffer
-	if err := run([]string{"-rounds", "2", "-size", "1"}, &out); err != nil {
+	var out, progress bytes.Buffer
+	args := []string{"-quick", "-rounds", "2", "-time", "200ms", "-warm", "20ms",
+		"-only", "^loopback/(bulk-1|bulk-16|ping-64|rate|http)/(culvert|kernel-cubic)$"}
+	if err := run(t.Context(), args, nil, &out, &progress); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"2 rounds of 1 MiB", "culvert (defaults)", "kernel (", "quic-go (", "1.00 times it"} {
+	for _, want := range []string{
+		"bulk, one connection, over the loopback interface (loopback/bulk-1)", "bulk, 16 connections", "ping-pong of 64 bytes",
+		"HTTP requests", "culvert", "kernel-cubic", "Jain index", "p99.9 us", "bars are missed",
+	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the output lacks %q:\n%s", want, &out)
 		}
+	}
+	for line := range strings.Lines(progress.String()) {
+		if strings.HasPrefix(line, "void") && !strings.Contains(line, "too busy") {
+			t.Errorf("something did not work: %s", line)
+		}
+	}
+}
+
+// TestProcessFails: a process that cannot work voids a measurement, with its own words.
+func TestProcessFails(t *testing.T) {
+	o, err := parse([]string{"-time", "50ms"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cells, err := plan(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := cells[0]
+	c.stack.Name = "pigeon"
+	r := measure(t.Context(), o, c, openLoopback(), 0)
+	if !strings.Contains(r.Void, `stack "pigeon" is not one of`) {
+		t.Errorf("void because of %q", r.Void)
 	}
 }
 
@@ -38,47 +69,107 @@ func TestQuickest(t *testing.T) {
 func TestBadInvocations(t *testing.T) {
 	for want, args := range map[string][]string{
 		"-rounds":  {"-rounds", "0"},
-		"-size":    {"-size", "-1"},
+		"-time":    {"-time", "1ms"},
+		"-warm":    {"-warm", "-1s"},
 		"-timeout": {"-timeout", "0s"},
 		"-only":    {"-only", "pigeon"},
+		"missing":  {"-only", "("},
 		"stray":    {"stray"},
-		"pigeon":   {"-server", "pigeon"},
+		"job":      {"-role", "pigeon"},
 		"defined":  {"-nonsense"},
 	} {
-		if err := run(args, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), want) {
+		if err := run(t.Context(), args, &bytes.Buffer{}, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q gave %v, want an error about %s", args, err, want)
 		}
 	}
+	job := strings.NewReader(`{"Stack":"culvert"}`)
+	if err := run(t.Context(), []string{"-role", "pigeon"}, job, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "neither") {
+		t.Errorf("an unknown role gave %v", err)
+	}
 	var out bytes.Buffer
-	if err := run([]string{"-h"}, &out); !errors.Is(err, flag.ErrHelp) || !strings.Contains(out.String(), "-quick") {
+	if err := run(t.Context(), []string{"-h"}, nil, &out, io.Discard); !errors.Is(err, flag.ErrHelp) || !strings.Contains(out.String(), "-quick") {
 		t.Errorf("-h gave %v and\n%s", err, &out)
 	}
 }
 
 // TestQuickGivesWay: what is given beside -quick counts.
 func TestQuickGivesWay(t *testing.T) {
-	o, err := parse([]string{"-quick", "-size", "5"}, &bytes.Buffer{})
-	if err != nil || o.rounds != 3 || o.mib != 5 {
-		t.Errorf("rounds %d, size %d, %v", o.rounds, o.mib, err)
+	o, err := parse([]string{"-quick", "-time", "5s"}, io.Discard)
+	if err != nil || o.rounds != 1 || o.time != 5*time.Second {
+		t.Errorf("rounds %d, time %v, %v", o.rounds, o.time, err)
 	}
 }
 
-// TestReport: medians of odd and even counts, the ratio's direction, the bar.
-func TestReport(t *testing.T) {
-	cs := []*contender{
-		{Stack: benchmarks.Stack{Name: "culvert"}, mbps: []float64{300, 100, 200}},
-		{Stack: benchmarks.Stack{Name: "other"}, mbps: []float64{300, 500}},
-	}
-	var out bytes.Buffer
-	if err := report(&out, cs, 200); err != nil {
-		t.Error(err)
-	}
-	for _, want := range []string{" 200 ", " 400 ", "0.50 times it"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("the table lacks %q:\n%s", want, &out)
+// TestPlanFits: each task knows its work, and -list names each cell once.
+func TestPlanFits(t *testing.T) {
+	for _, task := range tasks {
+		if err := task.work.Check(); err != nil {
+			t.Errorf("%s: %v", task.name, err)
 		}
 	}
-	if err := report(&out, cs, 201); err == nil || !strings.Contains(err.Error(), "below 201") {
-		t.Errorf("a median under the bar gave %v", err)
+	var out bytes.Buffer
+	if err := run(t.Context(), []string{"-list"}, nil, &out, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	names := strings.Fields(out.String())
+	if n := len(slices.Compact(slices.Sorted(slices.Values(names)))); n != len(names) || n < 20 {
+		t.Errorf("%d names, %d different", len(names), n)
+	}
+}
+
+// bulkResult is a transfer of so many MB in a second.
+func bulkResult(stack string, round int, each ...uint64) *result {
+	for i := range each {
+		each[i] *= 1e6
+	}
+	return &result{Place: loopback, Work: "bulk-256", Stack: stack, Round: round,
+		Client: work.Report{Seconds: 1, CPU: 0.5}, Server: work.Report{Seconds: 1, CPU: 0.5, Bytes: each}}
+}
+
+// TestSummary: medians without what is void, the ratio's direction, a bar that is met and
+// one that is missed.
+func TestSummary(t *testing.T) {
+	void := bulkResult("culvert", 2, 90000)
+	void.Void = "it hung"
+	s := &summary{Results: []*result{
+		bulkResult("culvert", 0, 50, 350), bulkResult("culvert", 1, 150, 150), void,
+		bulkResult("kernel-cubic", 0, 500), bulkResult("kernel-cubic", 1, 700), bulkResult("kernel-cubic", 2, 1000),
+	}}
+	s.Bars = s.judge()
+	if len(s.Bars) != 2 {
+		t.Fatalf("%d bars: %+v", len(s.Bars), s.Bars)
+	}
+	if b := s.Bars[0]; b.Value != 0.5 || !b.Met {
+		t.Errorf("goodput: %+v", b)
+	}
+	if b := s.Bars[1]; b.Value < 0.81 || b.Value > 0.83 || b.Met {
+		t.Errorf("fairness: %+v", b)
+	}
+	o, err := parse([]string{"-only", "loopback/bulk-256/(culvert|kernel-cubic)$"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cells, err := plan(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	for _, table := range s.tables(cells) {
+		table.text(&out)
+		table.markdown(&out)
+	}
+	for _, want := range []string{" 350 ", " 300 - 400 ", " 0.50 ", "| 700 |", "1 of 3 do not count", "it hung", " 2.92 ", "1 of 2 bars are missed"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the tables lack %q:\n%s", want, &out)
+		}
+	}
+}
+
+// TestMedian of odd, even and no numbers.
+func TestMedian(t *testing.T) {
+	for want, xs := range map[float64][]float64{2: {3, 1, 2}, 2.5: {4, 1, 2, 3}, 0: nil} {
+		if got := median(xs); got != want {
+			t.Errorf("median(%v) = %v", xs, got)
+		}
 	}
 }

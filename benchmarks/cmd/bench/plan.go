@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"example.com/culvert/benchmarks"
+	"example.com/culvert/benchmarks/work"
+)
+
+// The places where measurements happen.
+const (
+	loopback = "loopback"
+	veth     = "veth"
+)
+
+// placeAbout says in the tables what a place is.
+var placeAbout = map[string]string{
+	loopback: "over the loopback interface",
+	veth:     "between two network namespaces, over a veth pair at MTU 1500",
+}
+
+// A task is a work with its name, and with the stacks and places that do it.
+type task struct {
+	name, about string
+	work        work.Work
+	places      []string
+	stacks      []string
+	// least is the shortest time that it takes to know anything.
+	least time.Duration
+}
+
+// The groups of stacks that do most things.
+var (
+	ours    = []string{"culvert", "culvert-bbr"}
+	kernels = []string{"kernel-cubic", "kernel-bbr"}
+	secure  = []string{"culvert-tls", "kernel-tls", "quic-go"}
+	peers   = []string{"kcp-go", "gvisor", "sctp"}
+	limits  = []string{"udp-gso", "udp-plain"}
+)
+
+// tasks is all that there is to do, in the order of the tables.
+var tasks = []task{
+	{"bulk-1", "bulk, one connection", work.Work{Kind: work.Bulk, Conns: 1}, both,
+		slices.Concat(ours, []string{"culvert-1440", "culvert-plain"}, kernels, secure, peers, limits), 0},
+	{"bulk-2", "bulk, 2 connections", work.Work{Kind: work.Bulk, Conns: 2}, one,
+		slices.Concat(ours, kernels, []string{"quic-go"}), 0},
+	{"bulk-16", "bulk, 16 connections", work.Work{Kind: work.Bulk, Conns: 16}, one,
+		slices.Concat(ours, kernels, []string{"quic-go"}), 0},
+	{"bulk-256", "bulk, 256 connections", work.Work{Kind: work.Bulk, Conns: 256}, one,
+		slices.Concat(ours, kernels, []string{"quic-go"}), 400 * time.Millisecond},
+	{"ping-64", "ping-pong of 64 bytes", work.Work{Kind: work.Ping, Conns: 1, Size: 64}, both,
+		slices.Concat([]string{"culvert", "kernel-cubic"}, secure, peers, limits), 0},
+	{"ping-4k", "ping-pong of 4 KiB", work.Work{Kind: work.Ping, Conns: 1, Size: 4096}, one,
+		slices.Concat([]string{"culvert", "kernel-cubic"}, secure, peers, limits), 0},
+	{"rate", "connect, 64 bytes each way, close; 8 at once", work.Work{Kind: work.Rate, Conns: 8, Size: 64}, one,
+		slices.Concat([]string{"culvert", "culvert-shared", "kernel-cubic"}, secure, []string{"kcp-go", "gvisor"}), 0},
+	{"http", "HTTP requests, 64 connections that stay open", work.Work{Kind: work.HTTP, Conns: 64}, one,
+		slices.Concat([]string{"culvert", "kernel-cubic"}, secure, []string{"gvisor"}), 0},
+	{"wrk", "HTTP requests, 64 connections that stay open, by wrk", work.Work{Kind: work.Wrk, Conns: 64}, one,
+		[]string{"kernel-cubic"}, time.Second},
+	{"idle", "idle connections", work.Work{Kind: work.Idle, Conns: 2000}, one,
+		[]string{"culvert-shared", "culvert", "kernel-cubic", "kernel-tls", "quic-go", "gvisor"}, 2500 * time.Millisecond},
+}
+
+var (
+	one  = []string{loopback}
+	both = []string{loopback, veth}
+)
+
+// A cell is one thing that is measured.
+type cell struct {
+	place string
+	task  *task
+	stack benchmarks.Stack
+}
+
+func (c *cell) name() string { return c.place + "/" + c.task.name + "/" + c.stack.Name }
+
+// plan lists what the command line asks for.
+func plan(o options) ([]*cell, error) {
+	var cells []*cell
+	for _, place := range both {
+		for i := range tasks {
+			t := tasks[i]
+			if o.quick && t.work.Kind == work.Idle {
+				t.work.Conns = 500
+			}
+			if t.work.Kind == work.Wrk && !work.HasWrk() || !slices.Contains(t.places, place) {
+				continue
+			}
+			for _, name := range t.stacks {
+				s, err := benchmarks.Find(name)
+				if err != nil {
+					continue // not on this system
+				}
+				if c := (&cell{place, &t, s}); o.only.MatchString(c.name()) {
+					cells = append(cells, c)
+				}
+			}
+		}
+	}
+	if len(cells) == 0 {
+		return nil, fmt.Errorf("-only: %q matches nothing that -list knows", o.only)
+	}
+	return cells, nil
+}

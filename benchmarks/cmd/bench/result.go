@@ -1,0 +1,89 @@
+package main
+
+import (
+	"slices"
+
+	"example.com/culvert/benchmarks/work"
+)
+
+// A result is one measurement. It is what -json writes.
+type result struct {
+	Place, Work, Stack string
+	Round              int
+	Client, Server     work.Report
+	Void               string `json:",omitempty"` // why it does not count; empty if it does
+}
+
+// bytes is what the server read.
+func (r *result) bytes() (all float64) {
+	for _, n := range r.Server.Bytes {
+		all += float64(n)
+	}
+	return all
+}
+
+// goodput is in bytes per second.
+func (r *result) goodput() float64 { return over(r.bytes(), r.Server.Seconds) }
+
+// rate is operations per second.
+func (r *result) rate() float64 { return over(float64(r.Client.Ops), r.Client.Seconds) }
+
+// cpu is the processor time of both processes, in seconds of it per second.
+func (r *result) cpu() float64 {
+	return over(r.Client.CPU, r.Client.Seconds) + over(r.Server.CPU, r.Server.Seconds)
+}
+
+// cpuPerGB is in seconds per 10^9 bytes, cpuPerOp in seconds.
+func (r *result) cpuPerGB() float64 { return over(r.cpu()*1e9, r.goodput()) }
+func (r *result) cpuPerOp() float64 { return over(r.cpu(), r.rate()) }
+
+// jain is Jain's index of fairness: 1 if all connections have the same, 1/n if one has
+// all.
+func (r *result) jain() float64 {
+	var sum, squares float64
+	for _, n := range r.Server.Bytes {
+		sum += float64(n)
+		squares += float64(n) * float64(n)
+	}
+	return over(sum*sum, float64(len(r.Server.Bytes))*squares)
+}
+
+func over(a, b float64) float64 {
+	if b == 0 {
+		return 0
+	}
+	return a / b
+}
+
+// figures are the results of a cell.
+type figures []*result
+
+// valid leaves out what does not count.
+func (fs figures) valid() figures {
+	return slices.DeleteFunc(slices.Clone(fs), func(r *result) bool { return r.Void != "" })
+}
+
+// each is a figure of each result that counts.
+func (fs figures) each(of func(*result) float64) []float64 {
+	var xs []float64
+	for _, r := range fs.valid() {
+		xs = append(xs, of(r))
+	}
+	return xs
+}
+
+// median is the middle of a figure, 0 if none counts.
+func (fs figures) median(of func(*result) float64) float64 { return median(fs.each(of)) }
+
+// median returns the middle of xs, 0 if there is none.
+func median(xs []float64) float64 {
+	xs = slices.Sorted(slices.Values(xs))
+	switch n := len(xs); {
+	case n == 0:
+		return 0
+	case n%2 == 0:
+		return (xs[n/2-1] + xs[n/2]) / 2
+	default:
+		return xs[n/2]
+	}
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+)
+
+// A summary is a whole run, as -json writes it.
+type summary struct {
+	Date       time.Time
+	Seconds    float64
+	Machine    machine
+	Rounds     int
+	Time, Warm float64 // seconds of each measurement
+	Missing    []string
+	Bars       []verdict
+	Results    []*result
+}
+
+func newSummary(o options) *summary {
+	return &summary{
+		Date: time.Now().UTC(), Machine: thisMachine(),
+		Rounds: o.rounds, Time: o.time.Seconds(), Warm: o.warm.Seconds(),
+	}
+}
+
+// of returns the results of one cell, also of one that was not measured.
+func (s *summary) of(place, work, stack string) figures {
+	var fs figures
+	for _, r := range s.Results {
+		if r.Place == place && r.Work == work && r.Stack == stack {
+			fs = append(fs, r)
+		}
+	}
+	return fs
+}
+
+// report prints the tables and writes the files that were asked for.
+func (s *summary) report(o options, cells []*cell, w io.Writer) error {
+	s.Bars = s.judge()
+	tables := s.tables(cells)
+	fmt.Fprintf(w, "%s, %d CPUs (%s), %s; load before: %s\n", s.Machine.System, s.Machine.CPUs, s.Machine.CPU, s.Machine.Go, s.Machine.Load)
+	fmt.Fprintf(w, "medians; rounds: %d, of %g s; two processes for each measurement\n", s.Rounds, s.Time)
+	for _, t := range tables {
+		fmt.Fprintln(w)
+		t.text(w)
+	}
+	for _, m := range s.Missing {
+		fmt.Fprintf(w, "\nmissing: %s\n", m)
+	}
+	if o.json != "" {
+		if err := writeJSON(o.json, s); err != nil {
+			return fmt.Errorf("-json: %w", err)
+		}
+	}
+	return nil
+}
