@@ -54,6 +54,7 @@ func init() {
 		"getsockname": callGetname, "getpeername": callGetname,
 		"read": callRead, "recv": callRead, "recvfrom": callRead, "readv": callReadv, "recvmsg": callRecvmsg,
 		"write": callWrite, "send": callWrite, "sendto": callWrite, "writev": callWritev, "sendmsg": callSendmsg,
+		"open": callOpen, "openat": callOpen, "creat": callOpen, "pipe": callPipe, "pipe2": callPipe, "sendfile": callSendfile, "splice": callSplice,
 		"poll": callPoll, "ppoll": callPoll, "epoll_create": callEpollCreate, "epoll_create1": callEpollCreate,
 		"epoll_ctl": callEpollCtl, "epoll_wait": callEpollWait, "epoll_pwait": callEpollWait,
 	}

@@ -1,10 +1,14 @@
 package packetdrill
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"syscall"
 	"time"
+
+	"example.com/culvert/conn"
+	"example.com/culvert/tcpcore"
 )
 
 // broken reports whether an error says that the connection is gone.
@@ -35,6 +39,8 @@ func (r *runner) connected(c *Call, write bool) (*file, *op, error) {
 		return fail(syscall.EBADF)
 	case f.connErr != nil:
 		return fail(f.pendingError())
+	case f.c == nil && f.dial != nil && r.conf.freebsd && f.nonblock:
+		return fail(syscall.ENOTCONN)
 	case f.c == nil && f.dial != nil:
 		return f, nil, nil // the call waits for the connection
 	case f.c == nil && write:
@@ -54,7 +60,38 @@ func (r *runner) connected(c *Call, write bool) (*file, *op, error) {
 	return f, nil, nil
 }
 
+// connection is the connection that an I/O call uses, which a call that blocks waits for.
+func (f *file) connection() func() (*conn.Conn, error) {
+	x, d := f.c, f.dial
+	return func() (*conn.Conn, error) {
+		if x != nil {
+			return x, nil
+		}
+		<-d.done
+		return d.c, d.err
+	}
+}
+
+// stopConnected takes a call back that waits for the connection or on it.
+func (f *file) stopConnected(deadline func(x *conn.Conn, t time.Time)) func() {
+	d := f.dial
+	return func() {
+		if d != nil {
+			d.cancel() // does nothing to one that has succeeded
+			<-d.done
+			if d.c != nil {
+				deadline(d.c, past)
+			}
+			return
+		}
+		deadline(f.c, past)
+	}
+}
+
 func callRead(r *runner, c *Call) (*op, error) {
+	if f, err := r.file(c, 0); err == nil && f != nil && f.kind != kindSocket {
+		return f.readOther(c)
+	}
 	n, err := c.num(2)
 	if err != nil {
 		return nil, err
@@ -85,16 +122,62 @@ func callRecvmsg(r *runner, c *Call) (*op, error) {
 	if !ok {
 		return nil, unsupported("recvmsg with %s", describe(c.arg(1)))
 	}
-	if x := m.field("msg_control"); x != nil && !isAny(x) {
-		if a, ok := x.(Array); !ok || len(a.Items) > 0 {
-			return nil, unsupported("control messages")
-		}
+	inq, err := inqMessage(m.field("msg_control"))
+	if err != nil {
+		return nil, err
 	}
 	bufs, sizes, err := iovec(m.field("msg_iov"))
 	if err != nil {
 		return nil, err
 	}
-	return r.readOp(c, bufs, sizes, flags, m.field("msg_flags"))
+	o, err := r.readOp(c, bufs, sizes, flags, m.field("msg_flags"))
+	if o == nil || inq == nil || o.after == nil {
+		return o, err
+	}
+	f, err := r.file(c, 0)
+	if err != nil {
+		return nil, err
+	}
+	after := o.after
+	o.after = func(res *outcome) {
+		after(res)
+		i := f.c.Info()
+		have, check := int64(i.ReceiveQueue), res.check
+		switch i.State {
+		case tcpcore.CloseWait, tcpcore.Closing, tcpcore.LastAck, tcpcore.TimeWait, tcpcore.Closed:
+			have = max(have, 1) // the end of the stream can be read
+		}
+		res.check = func() error {
+			if want, err := eval(inq); err != nil || want != have {
+				return errors.Join(err, fmt.Errorf("TCP_CM_INQ: expected %s but got %d", describe(inq), have))
+			}
+			if check != nil {
+				return check()
+			}
+			return nil
+		}
+	}
+	return o, nil
+}
+
+// inqMessage is the value of TCP_CM_INQ among control messages, the only one that is
+// known; nil if there is none.
+func inqMessage(x Expr) (Expr, error) {
+	if x == nil || isAny(x) {
+		return nil, nil
+	}
+	a, ok := x.(Array)
+	if ok && len(a.Items) == 0 {
+		return nil, nil
+	}
+	if ok && len(a.Items) == 1 {
+		if s, ok := a.Items[0].(Struct); ok {
+			if t, ok := s.field("cmsg_type").(Symbol); ok && (t.Name == "TCP_CM_INQ" || t.Name == "TCP_INQ") {
+				return s.field("cmsg_data"), nil
+			}
+		}
+	}
+	return nil, unsupported("control messages")
 }
 
 // iovec reads [{buffer, length}, ...].
@@ -116,6 +199,23 @@ func iovec(x Expr) (bufs []Expr, sizes []int64, err error) {
 		sizes = append(sizes, n)
 	}
 	return bufs, sizes, nil
+}
+
+// badPointer reports whether a buffer is a number, as NULL, where memory is needed.
+func badPointer(bufs []Expr, sizes []int64) bool {
+	for i, x := range bufs {
+		switch x := x.(type) {
+		case Number:
+			if sizes[i] > 0 {
+				return true
+			}
+		case Symbol:
+			if x.Name == "NULL" && sizes[i] > 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // readOp reads into buffers, of which the script may say what they must contain.
@@ -140,26 +240,42 @@ func (r *runner) readOp(c *Call, bufs []Expr, sizes []int64, flags int64, wantFl
 	if o != nil || err != nil {
 		return o, err
 	}
+	if i := f.c; i != nil && i.Info().ReceiveQueue > 0 && badPointer(bufs, sizes) {
+		return bad(syscall.EFAULT)
+	}
 	nonblock := f.nonblock || flags&constants["MSG_DONTWAIT"] != 0
-	if f.c == nil {
-		if nonblock {
-			return bad(syscall.EAGAIN)
-		}
-		return nil, unsupported("%s that blocks while connect goes on", c.Name)
+	if f.c == nil && nonblock {
+		return bad(syscall.EAGAIN)
+	}
+	connection := f.connection()
+	least := 1 // octets to wait for
+	if !nonblock {
+		least = min(max(f.rcvLowAt, 1), int(total))
+	}
+	if flags&constants["MSG_WAITALL"] != 0 {
+		least = int(total)
 	}
 	buf := make([]byte, total)
 	o = &op{nonblock: nonblock}
 	o.run = func() outcome {
-		n, err := 0, error(nil)
+		x, err := connection()
+		if err != nil {
+			return failed(err)
+		}
+		if !nonblock && f.rcvTimeout > 0 {
+			_ = x.SetReadDeadline(time.Now().Add(f.rcvTimeout))
+			defer func() { _ = x.SetReadDeadline(time.Time{}) }()
+		}
+		n := 0
 		for {
 			var m int
 			if peek {
-				n, err = f.c.Peek(buf)
+				n, err = x.Peek(buf)
 				break
 			}
-			m, err = f.c.Read(buf[n:])
+			m, err = x.Read(buf[n:])
 			n += m
-			if err != nil || flags&constants["MSG_WAITALL"] == 0 || n == len(buf) {
+			if err != nil || n >= least {
 				break
 			}
 		}
@@ -168,9 +284,10 @@ func (r *runner) readOp(c *Call, bufs []Expr, sizes []int64, flags int64, wantFl
 		}
 		return failed(err)
 	}
-	o.stop = func() { _ = f.c.SetReadDeadline(past) }
+	o.stop = f.stopConnected(func(x *conn.Conn, t time.Time) { _ = x.SetReadDeadline(t) })
 	o.undo = func() { _ = f.c.SetReadDeadline(time.Time{}) }
 	o.after = func(res *outcome) {
+		f.poke()
 		if res.err != nil {
 			f.asked = f.asked || broken(res.err)
 			return
@@ -215,6 +332,9 @@ func (f *file) checkRead(bufs []Expr, sizes []int64, got []byte, first uint32) e
 }
 
 func callWrite(r *runner, c *Call) (*op, error) {
+	if f, err := r.file(c, 0); err == nil && f != nil && f.kind != kindSocket {
+		return f.writeOther(c)
+	}
 	var flags int64
 	var err error
 	if c.Name != "write" {
@@ -270,13 +390,14 @@ func (r *runner) writeOp(c *Call, bufs []Expr, sizes []int64, flags int64) (*op,
 	if o != nil || err != nil {
 		return o, err
 	}
-	nonblock := f.nonblock || flags&constants["MSG_DONTWAIT"] != 0
-	if f.c == nil {
-		if nonblock {
-			return bad(syscall.EAGAIN)
-		}
-		return nil, unsupported("%s that blocks while connect goes on", c.Name)
+	if badPointer(bufs, sizes) {
+		return bad(syscall.EFAULT)
 	}
+	nonblock := f.nonblock || flags&constants["MSG_DONTWAIT"] != 0
+	if f.c == nil && nonblock {
+		return bad(syscall.EAGAIN)
+	}
+	connection := f.connection()
 	if f.shutWr {
 		return bad(syscall.EPIPE)
 	}
@@ -300,7 +421,7 @@ func (r *runner) writeOp(c *Call, bufs []Expr, sizes []int64, flags int64) (*op,
 			f.flow.written = append(f.flow.written, p...)
 		}
 	}
-	if more && !f.conf.Cork {
+	if f.c != nil && more && !f.conf.Cork {
 		// The segment that this write leaves unfinished waits for the next one.
 		if err := f.c.SetCork(true); err != nil {
 			return bad(err)
@@ -308,25 +429,33 @@ func (r *runner) writeOp(c *Call, bufs []Expr, sizes []int64, flags int64) (*op,
 	}
 	o = &op{nonblock: nonblock}
 	o.run = func() outcome {
+		x, err := connection()
+		if err != nil {
+			return failed(err)
+		}
+		if !nonblock && f.sndTimeout > 0 {
+			_ = x.SetWriteDeadline(time.Now().Add(f.sndTimeout))
+			defer func() { _ = x.SetWriteDeadline(time.Time{}) }()
+		}
 		var n int64
-		var err error
 		if oob {
 			var m int
 			for _, p := range parts {
-				m, err = f.c.WriteUrgent(p)
+				m, err = x.WriteUrgent(p)
 				n += int64(m)
 			}
 		} else {
-			n, err = f.c.WriteBuffers(parts)
+			n, err = x.WriteBuffers(parts)
 		}
 		if n > 0 || err == nil {
 			return outcome{value: n}
 		}
 		return failed(err)
 	}
-	o.stop = func() { _ = f.c.SetWriteDeadline(past) }
+	o.stop = f.stopConnected(func(x *conn.Conn, t time.Time) { _ = x.SetWriteDeadline(t) })
 	o.undo = func() { _ = f.c.SetWriteDeadline(time.Time{}) }
 	o.after = func(res *outcome) {
+		f.poke()
 		f.asked = f.asked || broken(res.err)
 		if f.more && !more && !f.conf.Cork {
 			// Closed or not, there is nothing left to hold back.

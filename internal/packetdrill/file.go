@@ -45,11 +45,17 @@ type file struct {
 	stirred bool  // something has happened to a connection since epoll looked
 
 	shutRd, shutWr bool
-	more           bool   // the last write said MSG_MORE
-	readErr        error  // how the connection broke, found by looking and not yet told
-	asked          bool   // Read has told it
-	readSeq        uint32 // octets read so far
-	epoll          *epollSet
+	begun          bool                     // connect has returned EINPROGRESS, and not its end
+	late           []func(*conn.Conn) error // options that were set while connect goes on
+
+	rcvLowAt               int // SO_RCVLOWAT
+	rcvTimeout, sndTimeout time.Duration
+	more                   bool   // the last write said MSG_MORE
+	readErr                error  // how the connection broke, found by looking and not yet told
+	asked                  bool   // Read has told it
+	readSeq                uint32 // octets read so far
+	epoll                  *epollSet
+	piped                  *int // octets in the pipe
 }
 
 type fileKind uint8
@@ -57,6 +63,8 @@ type fileKind uint8
 const (
 	kindSocket fileKind = iota
 	kindEpoll
+	kindZero // a file without end
+	kindPipe
 )
 
 // dialing is a connect that goes on.
@@ -194,11 +202,16 @@ func (f *file) attach(c *conn.Conn) {
 	if f.conf.UserTimeout > 0 {
 		_ = c.SetUserTimeout(f.conf.UserTimeout)
 	}
+	for _, set := range f.late {
+		_ = set(c)
+	}
+	f.late = nil
 }
 
 // accepted makes the file of a connection that the listener f gave.
 func (f *file) accepted(c *conn.Conn) *file {
-	g := &file{r: f.r, conf: f.conf, keep: f.keep, keepSet: f.keepSet, port: f.port, ipv6: f.ipv6, cc: f.cc}
+	g := &file{r: f.r, conf: f.conf, keep: f.keep, keepSet: f.keepSet, port: f.port, ipv6: f.ipv6, cc: f.cc,
+		rcvLowAt: f.rcvLowAt, rcvTimeout: f.rcvTimeout, sndTimeout: f.sndTimeout}
 	g.options = make(map[[2]int64]int64)
 	for k, v := range f.options {
 		g.options[k] = v
@@ -282,7 +295,7 @@ func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
 func (f *file) closeFile() error {
 	f.poke()
 	switch {
-	case f.kind == kindEpoll:
+	case f.kind != kindSocket:
 		return nil
 	case f.l != nil:
 		for _, c := range f.stash {

@@ -12,6 +12,7 @@ import (
 type connInfo struct {
 	tcpcore.Info
 	onlyState bool
+	bytes     bool // windows are counted in bytes, as FreeBSD does, and not in segments
 }
 
 // info asks a connection.
@@ -28,16 +29,16 @@ func (r *runner) info(f *flow) (connInfo, error) {
 		}
 	}
 	if f.c != nil {
-		return connInfo{Info: f.c.Info()}, nil
+		return connInfo{Info: f.c.Info(), bytes: r.conf.freebsd}, nil
 	}
 	for _, g := range r.fds {
 		if g.flow == f && g.dial != nil {
-			return connInfo{tcpcore.Info{State: tcpcore.SynSent}, true}, nil
+			return connInfo{Info: tcpcore.Info{State: tcpcore.SynSent}, onlyState: true}, nil
 		}
 	}
 	if f.hasISN && f.hasPeer {
 		// It has sent its SYN-ACK, and is not ready to be accepted.
-		return connInfo{tcpcore.Info{State: tcpcore.SynReceived}, true}, nil
+		return connInfo{Info: tcpcore.Info{State: tcpcore.SynReceived}, onlyState: true}, nil
 	}
 	return connInfo{}, unsupported("TCP_INFO before there is a connection")
 }
@@ -103,6 +104,14 @@ func infoField(i *connInfo, name string) (int64, error) {
 	}
 	if i.onlyState && name != "state" {
 		return 0, unsupported("tcpi_%s before the connection is accepted", name)
+	}
+	if i.bytes {
+		switch name {
+		case "snd_cwnd":
+			return int64(i.CongestionWindow), nil
+		case "snd_ssthresh":
+			return int64(min(i.SlowStartThreshold, 0xffff<<14)), nil
+		}
 	}
 	return f(&i.Info), nil
 }

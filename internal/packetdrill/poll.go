@@ -24,6 +24,8 @@ const (
 func (f *file) ready() int64 {
 	f.poke()
 	switch {
+	case f.kind == kindZero || f.kind == kindPipe:
+		return pollIn | pollOut
 	case f.l != nil:
 		f.fill()
 		if len(f.stash) > 0 {
@@ -48,7 +50,7 @@ func (f *file) ready() int64 {
 	if in {
 		v |= pollIn | pollRDN | pollRdHup
 	}
-	if i.ReceiveQueue > 0 {
+	if i.ReceiveQueue >= max(f.rcvLowAt, 1) {
 		v |= pollIn | pollRDN
 	}
 	if in && f.shutWr || i.State == tcpcore.Closed {

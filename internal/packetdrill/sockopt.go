@@ -104,7 +104,7 @@ var sockopts = map[[2]int64]option{
 	key("SOL_TCP", "TCP_FASTOPEN"):     {lacks: "TCP_FASTOPEN", harmless: []int64{0}},
 	key("SOL_TCP", "TCP_MD5SIG"):       {lacks: "TCP_MD5SIG"},
 	key("SOL_TCP", "TCP_REPAIR"):       {lacks: "TCP_REPAIR", harmless: []int64{0}},
-	key("SOL_TCP", "TCP_INQ"):          {lacks: "TCP_INQ", harmless: []int64{0}},
+	key("SOL_TCP", "TCP_INQ"):          {none: true, bool: true}, // recvmsg tells whoever asks
 	key("SOL_TCP", "TCP_NOOPT"): {bool: true,
 		conf: func(c *transport.Config, v int64) error {
 			c.NoSACK, c.NoTimestamps, c.NoWindowScale = v != 0, v != 0, v != 0
@@ -139,7 +139,8 @@ var sockopts = map[[2]int64]option{
 	key("SOL_SOCKET", "SO_MARK"):            {none: true},
 	key("SOL_SOCKET", "SO_PRIORITY"):        {none: true},
 	key("SOL_SOCKET", "SO_OOBINLINE"):       {none: true, bool: true},
-	key("SOL_SOCKET", "SO_RCVLOWAT"):        {lacks: "SO_RCVLOWAT", harmless: []int64{0, 1}, def: 1},
+	key("SOL_SOCKET", "SO_RCVLOWAT"):        {none: true, def: 1},
+	key("SOL_SOCKET", "SO_SNDLOWAT"):        {none: true, def: 1},
 	key("SOL_SOCKET", "SO_TIMESTAMPING"):    {lacks: "SO_TIMESTAMPING", harmless: []int64{0}},
 	key("SOL_SOCKET", "SO_ZEROCOPY"):        {lacks: "SO_ZEROCOPY", harmless: []int64{0}},
 	key("SOL_SOCKET", "SO_TXREHASH"):        {none: true},
@@ -250,14 +251,19 @@ func callSetsockopt(r *runner, c *Call) (*op, error) {
 		return f.setCongestion(c.arg(3))
 	case k == key("SOL_SOCKET", "SO_LINGER"):
 		return f.setLinger(c.arg(3))
-	case k == key("SOL_SOCKET", "SO_RCVTIMEO") || k == key("SOL_SOCKET", "SO_SNDTIMEO"):
-		return nil, unsupported("%s", name)
+	case k == key("SOL_SOCKET", "SO_RCVTIMEO"):
+		return timeval(c.arg(3), &f.rcvTimeout)
+	case k == key("SOL_SOCKET", "SO_SNDTIMEO"):
+		return timeval(c.arg(3), &f.sndTimeout)
 	case k == key("SOL_TCP", "TCP_FUNCTION_BLK"):
 		r.note("TCP_FUNCTION_BLK ignored")
 		return nil, nil
 	}
 	if isAny(c.arg(3)) {
 		return nil, unsupported("%s without a value", name)
+	}
+	if n, ok := c.arg(4).(Number); ok && n.Value >= 0 && n.Value < 4 {
+		return bad(syscall.EINVAL) // no int
 	}
 	v, err := eval(c.arg(3))
 	if err != nil {
@@ -276,6 +282,14 @@ func callSetsockopt(r *runner, c *Call) (*op, error) {
 	case o.lacks != "" && !slices.Contains(o.harmless, v):
 		return nil, unsupported("%s", o.lacks)
 	case o.none || o.lacks != "":
+		if k == key("SOL_SOCKET", "SO_RCVLOWAT") {
+			f.rcvLowAt = int(min(max(v, 0), maxIO))
+		}
+	case f.c == nil && f.dial != nil && o.live != nil:
+		if o.conf != nil {
+			err = o.conf(&f.conf, v)
+		}
+		f.late = append(f.late, func(x *conn.Conn) error { return o.live(f, x, v) })
 	case f.c != nil && o.live == nil:
 		return nil, unsupported("%s on an open connection", name)
 	case f.c != nil:
@@ -296,6 +310,30 @@ func callSetsockopt(r *runner, c *Call) (*op, error) {
 		return bad(err)
 	}
 	f.options[k] = v
+	return nil, nil
+}
+
+// timeval reads a struct timeval; zero is no bound.
+func timeval(x Expr, d *time.Duration) (*op, error) {
+	if a, ok := x.(Array); ok && len(a.Items) == 1 {
+		x = a.Items[0]
+	}
+	s, ok := x.(Struct)
+	if !ok || len(s.Fields) != 2 {
+		return nil, unsupported("a timeval that is %s", describe(x))
+	}
+	sec, err := eval(s.Fields[0].Value)
+	if err != nil {
+		return nil, err
+	}
+	usec, err := eval(s.Fields[1].Value)
+	if err != nil {
+		return nil, err
+	}
+	if sec < 0 || sec > int64(maxTime/time.Second) || usec < 0 || usec >= 1e6 {
+		return bad(syscall.EDOM)
+	}
+	*d = time.Duration(sec)*time.Second + time.Duration(usec)*time.Microsecond
 	return nil, nil
 }
 
