@@ -380,7 +380,8 @@ func callSendmsg(r *runner, c *Call) (*op, error) {
 func (r *runner) writeOp(c *Call, bufs []Expr, sizes []int64, flags int64) (*op, error) {
 	oob := flags&constants["MSG_OOB"] != 0
 	more := flags&constants["MSG_MORE"] != 0
-	known := constants["MSG_DONTWAIT"] | constants["MSG_NOSIGNAL"] | constants["MSG_OOB"] | constants["MSG_MORE"]
+	eor := flags&constants["MSG_EOR"] != 0
+	known := constants["MSG_DONTWAIT"] | constants["MSG_NOSIGNAL"] | constants["MSG_OOB"] | constants["MSG_MORE"] | constants["MSG_EOR"]
 	for name, bit := range constants {
 		if flags&^known&bit != 0 && len(name) > 4 && name[:4] == "MSG_" {
 			return nil, unsupported("%s with %s", c.Name, name)
@@ -446,6 +447,9 @@ func (r *runner) writeOp(c *Call, bufs []Expr, sizes []int64, flags int64) (*op,
 			}
 		} else {
 			n, err = x.WriteBuffers(parts)
+		}
+		if eor && err == nil {
+			err = x.EndRecord()
 		}
 		if n > 0 || err == nil {
 			return outcome{value: n}

@@ -1,10 +1,12 @@
 package packetdrill
 
 import (
+	"math/bits"
 	"strconv"
 	"strings"
 	"time"
 
+	"example.com/culvert/tcpcore"
 	"example.com/culvert/tcpcore/congestion"
 	"example.com/culvert/transport"
 )
@@ -12,12 +14,14 @@ import (
 // config is what the script's head, its sysctl commands and the habits of the system
 // that it was written for make of the stack's defaults.
 type config struct {
-	freebsd bool
-	udp     bool
-	udpPort uint16
-	udpPeer uint16
-	mtu     int
-	c       transport.Config
+	linux, freebsd bool
+	udp            bool
+	udpPort        uint16
+	udpPeer        uint16
+	mtu            int
+	// Linux's tcp_rmem, its maximum, and rmem_max; 0 if no command has set it.
+	rmem, rmemMax int
+	c             transport.Config
 }
 
 // A profile is the system whose habits a script expects.
@@ -53,8 +57,12 @@ func (c *config) init(sc *Script) error {
 		// 30 ms at least and 200 ms for the peer's delay: 230 ms.
 		c.c.MinRTO, c.c.RTOMargin, c.c.MaxRTO = 30*time.Millisecond, 200*time.Millisecond, 64*time.Second
 		c.c.NoTailLossProbe, c.c.StrictTimestamps = true, true
+		c.c.ReceiveBuffer, c.c.WindowScale, c.c.ScaleFirst, c.c.ACKRule = 65536, 6, true, tcpcore.ACKSecond
 	case profileLinux:
+		c.linux = true
 		c.c.RTOGranularity, c.c.MaxRTO = 200*time.Millisecond, 120*time.Second
+		c.c.PushWrites, c.c.QuickACKs, c.c.ACKRule, c.c.RoundWindow = true, 16, tcpcore.ACKOverFull, true
+		c.c.ReceiveBuffer, c.c.WindowScale = 65536, 8
 	}
 	return nil
 }
@@ -196,7 +204,8 @@ var sysctls = map[string]sysctl{
 	"net.ipv4.tcp_rto_max_ms":         ms(func(c *config) *time.Duration { return &c.c.MaxRTO }),
 	"net.ipv4.tcp_congestion_control": congestionControl,
 	"net.ipv4.tcp_wmem":               memory(func(c *config, n int) { c.c.SendBuffer = n }, true),
-	"net.ipv4.tcp_rmem":               memory(func(c *config, n int) { c.c.ReceiveBuffer = n }, false),
+	"net.ipv4.tcp_rmem":               receiveMemory,
+	"net.core.rmem_max":               set(func(c *config, n int) { c.rmemMax = n; c.linuxScale(0) }),
 	"net.ipv4.tcp_ecn":                set(func(c *config, n int) { c.c.ECN = n == 1 || n == 3 }),
 	"net.ipv4.tcp_early_retrans":      set(func(c *config, n int) { c.c.NoTailLossProbe = n == 0 }),
 	"net.ipv4.tcp_notsent_lowat":      set(func(c *config, n int) { c.c.NotSentLowWater = bound(int64(n)) }),
@@ -223,6 +232,15 @@ var sysctls = map[string]sysctl{
 	"net.inet.tcp.sack.enable":       set(func(c *config, n int) { c.c.NoSACK = n == 0 }),
 	"net.inet.tcp.rfc1323": set(func(c *config, n int) {
 		c.c.NoWindowScale, c.c.NoTimestamps = n != 1 && n != 2, n != 1 && n != 3
+	}),
+	"kern.ipc.maxsockbuf": set(func(c *config, n int) {
+		// As wide as the largest buffer needs.
+		for c.c.WindowScale = 0; c.c.WindowScale < 14 && 0xffff<<c.c.WindowScale < n; {
+			c.c.WindowScale++
+		}
+		if c.c.WindowScale == 0 {
+			c.c.WindowScale = -1
+		}
 	}),
 	"net.inet.tcp.recvspace":    set(func(c *config, n int) { c.c.ReceiveBuffer = max(n, 1) }),
 	"net.inet.tcp.sendspace":    set(func(c *config, n int) { c.c.SendBuffer = max(n, 1) }),
@@ -271,6 +289,42 @@ func memory(f func(c *config, n int), grows bool) sysctl {
 		f(c, min(n, 1<<30))
 		return nil
 	}
+}
+
+// receiveMemory is tcp_rmem: Linux keeps half of the default for its own use, and scales
+// windows for the maximum.
+func receiveMemory(c *config, v string) error {
+	err := memory(func(c *config, n int) {
+		if c.linux {
+			n = max(n/2, 1)
+		}
+		c.c.ReceiveBuffer = n
+	}, false)(c, v)
+	if err == nil && c.linux {
+		err = memory(func(c *config, n int) { c.linuxScale(n) }, true)(c, v)
+	}
+	return err
+}
+
+// linuxScale sets the shift of windows that Linux takes for what the buffer may become.
+func (c *config) linuxScale(rmem int) {
+	if !c.linux {
+		return
+	}
+	if rmem > 0 {
+		c.rmem = rmem
+	}
+	c.c.WindowScale = shiftFor(max(c.rmem, c.rmemMax, 65535))
+}
+
+// shiftFor is the WindowScale for a buffer: the least shift with which the highest bit of its
+// size is within the 16 bits, and -1 for none.
+func shiftFor(n int) int {
+	shift := min(max(bits.Len(uint(n))-16, 0), 14)
+	if shift == 0 {
+		return -1
+	}
+	return shift
 }
 
 // ccNames are the names of congestion controls in either system.

@@ -8,7 +8,7 @@ import (
 )
 
 // established is the beginning of most scripts of this file.
-const established = `
+const established = `--profile=culvert
 0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3
 +0 bind(3, ..., ...) = 0
 +0 listen(3, 1) = 0

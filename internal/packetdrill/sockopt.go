@@ -90,10 +90,14 @@ var sockopts = map[[2]int64]option{
 		conf: func(c *transport.Config, v int64) error { c.Cork = v != 0; return nil },
 		live: func(f *file, c *conn.Conn, v int64) error { return c.SetCork(v != 0) }},
 	key("SOL_TCP", "TCP_QUICKACK"): {bool: true, def: 1,
-		conf: func(c *transport.Config, v int64) error { c.DelayedACK = quickACK(0, v); return nil },
-		live: func(f *file, c *conn.Conn, v int64) error {
-			return c.SetDelayedACK(quickACK(f.r.conf.c.DelayedACK, v))
-		}},
+		conf: func(c *transport.Config, v int64) error {
+			c.QuickACKs = 0
+			if v != 0 {
+				c.QuickACKs = 16
+			}
+			return nil
+		},
+		live: func(f *file, c *conn.Conn, v int64) error { return c.SetQuickACK(v != 0) }},
 	key("SOL_TCP", "TCP_NOTSENT_LOWAT"): {
 		conf: func(c *transport.Config, v int64) error { c.NotSentLowWater = bound(v); return nil },
 		live: func(f *file, c *conn.Conn, v int64) error { return c.SetNotSentLowWater(bound(v)) }},
@@ -166,14 +170,6 @@ var sockopts = map[[2]int64]option{
 		defer f.r.w.mu.Unlock()
 		return int64(f.r.w.mtu), nil
 	}},
-}
-
-// quickACK is the delay of acknowledgments that TCP_QUICKACK asks for.
-func quickACK(delay time.Duration, v int64) time.Duration {
-	if v != 0 {
-		return -1
-	}
-	return delay
 }
 
 // bound is a number of bytes for a Config; nothing and more than a Config takes mean
@@ -284,6 +280,11 @@ func callSetsockopt(r *runner, c *Call) (*op, error) {
 	case o.none || o.lacks != "":
 		if k == key("SOL_SOCKET", "SO_RCVLOWAT") {
 			f.rcvLowAt = int(min(max(v, 0), maxIO))
+		}
+	case k == key("SOL_SOCKET", "SO_RCVBUF") && f.c == nil && f.dial == nil:
+		err = o.conf(&f.conf, v)
+		if r.conf.linux { // which scales for no more than it was given
+			f.conf.WindowScale = shiftFor(f.conf.ReceiveBuffer)
 		}
 	case f.c == nil && f.dial != nil && o.live != nil:
 		if o.conf != nil {
