@@ -26,7 +26,9 @@ type Config struct {
 	ReceiveBuffer int
 	// MinRTO, MaxRTO and InitialRTO bound and begin the retransmission timeout
 	// (RFC 6298). Defaults 200 ms (as Linux and FreeBSD do; the RFC says 1 s),
-	// 60 s and 1 s.
+	// 60 s and 1 s. MaxRTO bounds how long after the end of an outage sending goes on: by
+	// doubling alone as late as the outage was long. The RFC allows no less than 60 s on the
+	// Internet at large; 1 s suits a path that one knows (Linux: TCP_RTO_MAX_MS).
 	MinRTO, MaxRTO, InitialRTO time.Duration
 	// RTOGranularity is G of RFC 6298 section 2: by how much the retransmission timeout
 	// exceeds SRTT at least (Linux: 200 ms). Default the smaller of MinRTO and SRTT.
@@ -95,10 +97,11 @@ type Config struct {
 	// unacknowledged for as long (RFC 5482). Default none.
 	UserTimeout time.Duration
 	// Retries1 and Retries2 are R1 and R2 of RFC 9293 section 3.8.3, in
-	// retransmissions of the same segment. Defaults 3 and 15.
+	// retransmissions of the same segment. Defaults 3 and 15, more where a lower MaxRTO
+	// needs more for 100 s.
 	Retries1, Retries2 int
 	// SYNRetries is R2 for SYN and SYN-ACK. Default 7, which with the default
-	// InitialRTO is over 4 minutes.
+	// InitialRTO is over 4 minutes; more where a lower MaxRTO needs more for 3.
 	SYNRetries int
 	// OrphanTimeout ends a connection that the user closed, that waits for
 	// nothing but the peer, and that makes no progress for as long. Default 60 s.
@@ -206,9 +209,20 @@ func (c *Config) fill() {
 	def(&c.KeepAliveInterval, 75*time.Second)
 	def(&c.KeepAliveCount, 9)
 	def(&c.Retries1, 3)
-	def(&c.Retries2, 15)
-	def(&c.SYNRetries, 7)
+	// With the default MaxRTO both last long enough; with a lower one it takes more of them.
+	def(&c.Retries2, max(15, c.retriesFor(100*time.Second, 200*time.Millisecond)))
+	def(&c.SYNRetries, max(7, c.retriesFor(3*time.Minute, time.Second)))
 	def(&c.OrphanTimeout, 60*time.Second)
+}
+
+// retriesFor is how many retransmissions last for d if the first timeout is rto (RFC 9293
+// section 3.8.3: R2 is at least 100 s, SHLD-11, and for a SYN 3 minutes, MUST-23).
+func (c *Config) retriesFor(d, rto time.Duration) (n int) {
+	for longest := max(c.MaxRTO, time.Second); d > 0; n++ {
+		d -= rto
+		rto = min(2*rto, longest)
+	}
+	return n
 }
 
 // def sets *v to d if it is zero.

@@ -52,6 +52,7 @@ type pathSpec struct {
 	flows     int // 0 is one
 	noSACK    bool
 	noTS      bool
+	maxRTO    time.Duration
 	time      time.Duration
 }
 

@@ -41,6 +41,7 @@ var pathSpecs = []pathSpec{
 	{name: "ACK loss 10 %", rate: 50 * mbit, rtt: 40 * ms, queue: 250_000, ackLoss: 0.1},
 	{name: "ACKs every 10 ms", rate: 50 * mbit, rtt: 40 * ms, queue: 250_000, ackEvery: 10 * ms},
 	{name: "outage of 2 s", rate: 50 * mbit, rtt: 40 * ms, queue: 250_000, outage: [2]time.Duration{3 * time.Second, 5 * time.Second}},
+	{name: "the same, MaxRTO 1 s", rate: 50 * mbit, rtt: 40 * ms, queue: 250_000, outage: [2]time.Duration{3 * time.Second, 5 * time.Second}, maxRTO: time.Second},
 	{name: "50, 10, 50 Mbit/s", rate: 50 * mbit, rtt: 40 * ms, queue: 250_000, steps: []rateStep{{2500 * ms, 10 * mbit}, {5000 * ms, 50 * mbit}}},
 	{name: "200 Mbit/s, 100 ms", rate: 200 * mbit, rtt: 100 * ms, queue: 2_500_000, time: 4 * time.Second},
 	{name: "1 Gbit/s, 1 ms", rate: 1000 * mbit, rtt: ms, queue: 500_000, time: 500 * ms},

@@ -192,6 +192,36 @@ func TestDefaultR1R2(t *testing.T) {
 	s.wantErr(ErrTimeout)
 }
 
+// TestLowMaxRTO: with a low maximum an outage of any length is over for the sender that long
+// after its end, and neither R2 nor the R2 of a SYN passes before its time.
+//
+// Shows: SHLD-11, MUST-23.
+func TestLowMaxRTO(t *testing.T) {
+	s := newScript(t, "with MaxRTO 1 s the segment is sent again every second, for 100 s", Config{MaxRTO: time.Second}, Params{})
+	s.active()
+	s.write("x")
+	s.want(ACK, 1, 1, "x")
+	begin, last := s.now, s.now
+	for s.e.State() != Closed {
+		s.run(s.now.Add(10*time.Millisecond), true)
+		if len(s.drain()) > 0 {
+			s.check(s.now.Sub(last) <= 1010*time.Millisecond, "silent for %v", s.now.Sub(last))
+			last = s.now
+		}
+	}
+	s.check(s.now.Sub(begin) >= 100*time.Second, "R2 after %v", s.now.Sub(begin))
+	s.wantErr(ErrTimeout)
+
+	s = newScript(t, "a SYN for 3 minutes", Config{MaxRTO: time.Second}, Params{})
+	s.connect()
+	begin = s.now
+	for s.e.State() != Closed {
+		s.run(s.now.Add(time.Second), true)
+		s.drain()
+	}
+	s.check(s.now.Sub(begin) >= 3*time.Minute, "R2 of the SYN after %v", s.now.Sub(begin))
+}
+
 // TestSYNTimeout dials nobody.
 //
 // Shows: MUST-22, MUST-23, SHLD-9.

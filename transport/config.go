@@ -38,7 +38,10 @@ type Config struct {
 	// MinRTO is the smallest retransmission timeout, 1 ms to 1 minute. Default
 	// 200 ms, as Linux and FreeBSD have it (RFC 6298 says 1 s).
 	MinRTO time.Duration
-	// MaxRTO is the largest, at least 1 s. Default 60 s.
+	// MaxRTO is the largest, at least 1 s. It bounds how long after the end of an outage
+	// sending goes on: by doubling alone (RFC 6298) as late as the outage was long. RFC 6298
+	// allows less than 60 s nowhere; 1 s suits a path that one knows, as Linux's
+	// TCP_RTO_MAX_MS does. Default 60 s.
 	MaxRTO time.Duration
 	// InitialRTO is the one before the first round trip was measured. Default 1 s.
 	InitialRTO time.Duration
@@ -120,9 +123,11 @@ type Config struct {
 	// Retries1 is R1 of RFC 9293 section 3.8.3: after so many retransmissions of a
 	// segment conn.Conn.Notify tells of tcpcore.EvSuspect. Default 3.
 	Retries1 int
-	// Retries2 is R2: after so many the connection ends with ETIMEDOUT. Default 15.
+	// Retries2 is R2: after so many the connection ends with ETIMEDOUT. Default 15,
+	// or more where a lower MaxRTO needs more for 100 s.
 	Retries2 int
-	// SYNRetries is R2 for SYN and SYN-ACK. Default 7.
+	// SYNRetries is R2 for SYN and SYN-ACK. Default 7, or more where a lower MaxRTO needs
+	// more for 3 minutes.
 	SYNRetries int
 	// OrphanTimeout ends a connection that was closed here, waits for nothing but
 	// the peer, and makes no progress for so long. Default 60 s.
