@@ -9,6 +9,7 @@
 package carrier
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 )
@@ -21,7 +22,8 @@ type Carrier interface {
 	// batch, in the order of arrival. The caller owns the batch until it calls
 	// Release. A carrier that waits holds no large buffer if what it stands on can
 	// tell that something has arrived. After Close it returns an error for which
-	// errors.Is(err, net.ErrClosed) holds; any other error is final as well.
+	// errors.Is(err, net.ErrClosed) holds; any other error but ErrInterrupted is final
+	// as well.
 	ReadBatch() (*Batch, error)
 
 	// WriteBatch sends the datagrams in order and borrows them until it returns. It
@@ -52,12 +54,28 @@ type Carrier interface {
 	Close() error
 }
 
+// ErrInterrupted is what ReadBatch returns when Interrupt called it back. It is the one
+// error that is not final.
+var ErrInterrupted = errors.New("carrier: ReadBatch was interrupted")
+
+// An Interrupter is a Carrier whose reader can be called back, so that whoever waits
+// for a connection may read by itself: it has deadlines, and the carrier has none.
+type Interrupter interface {
+	Carrier
+	// Interrupt makes the ReadBatch that waits, or else the next one that would,
+	// return ErrInterrupted. One too many does no harm. Nothing that arrives is lost by it.
+	// Any number of goroutines may call it at once.
+	Interrupt()
+}
+
 // Caps are the abilities of a carrier. The zero value promises nothing.
 type Caps struct {
 	// Trains: WriteBatch hands several equal segments to the system in one piece.
 	Trains bool
 	// TrafficClass: Datagram.TrafficClass is honoured on sending.
 	TrafficClass bool
+	// Interrupt: the carrier is an Interrupter.
+	Interrupt bool
 	// HopLimit: Datagram.HopLimit is honoured on sending.
 	HopLimit bool
 	// Connected is the only peer, if the carrier has just one.

@@ -30,6 +30,9 @@ func (x *Conn) Close() error {
 		_ = c.engine.Close(now)
 	}
 	c.pump()
+	if c.leader != nil {
+		c.leader.Attend()
+	}
 	if c.linger > 0 {
 		c.bye.deadline = now.Add(time.Duration(c.linger) * time.Second)
 		for c.unacknowledged() && c.bye.expired(c.now()) == nil {

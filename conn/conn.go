@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"example.com/culvert/tcpcore"
@@ -24,6 +25,27 @@ type Host interface {
 	// Done tells once that the network is finished with the connection, and how it
 	// ended. It is called without the lock.
 	Done(End)
+}
+
+// A Leader is a Host whose carrier can be read by whoever waits for the connection: a
+// goroutine that blocks in Read or Write does the receiving itself, and is spared the
+// hand-over. Who reads has the turn; at most one has it, and while nobody does, the Host sees
+// to it that somebody soon will.
+type Leader interface {
+	Host
+	// TryLead takes the turn, unless somebody has it or the Host wants nobody to. It
+	// is called with the connection's lock held, and does not block.
+	TryLead() bool
+	// Lead reads and processes until stop is set or the carrier is at its end. It is called
+	// without the lock, by whoever has the turn.
+	Lead(stop *atomic.Bool)
+	// Rouse makes Lead look at stop. It does not block.
+	Rouse()
+	// Leave gives the turn back, with the lock held. If soon is false, nobody needs what
+	// arrives at once: the caller is likely to be back.
+	Leave(soon bool)
+	// Attend has the carrier read if nobody does: nobody will come back to lead.
+	Attend()
 }
 
 // End is how a connection ended for the network.
@@ -71,6 +93,11 @@ type core struct {
 	keepAlive bool
 	watch     watch
 
+	leader  Leader      // the host, if it is one
+	leading *side       // who reads the carrier waits here; nil if none of ours does
+	roused  atomic.Bool // and has been woken
+	woken   bool        // a reader or a writer was, since Driver.Finish said so
+
 	sending bool // the send token
 	trains  [maxGather]*tcpcore.Train
 
@@ -101,6 +128,7 @@ func New(host Host, engine *tcpcore.Engine, local, remote netip.AddrPort, o Opti
 	c := &all.core
 	c.host, c.engine, c.linger, c.keepAlive = host, engine, o.Linger, o.KeepAlive
 	c.local, c.remote = net.TCPAddrFromAddrPort(local), net.TCPAddrFromAddrPort(remote)
+	c.leader, _ = host.(Leader)
 	c.due = tcpcore.Never
 	for _, s := range []*side{&c.rd, &c.wr, &c.bye} {
 		s.init(c)

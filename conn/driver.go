@@ -27,11 +27,15 @@ func (d *Driver) Receive(now tcpcore.Time, s *segment.Segment) (reopen bool) {
 }
 
 // Finish ends a batch of Receive calls: it wakes readers and writers and sends what
-// is due. It is also how a new connection sends its first segment.
-func (d *Driver) Finish() {
-	d.c.mu.Lock()
-	defer d.c.mu.Unlock()
-	d.c.pump()
+// is due. It is also how a new connection sends its first segment. It reports whether a
+// Read or Write has been woken since the last call.
+func (d *Driver) Finish() (woken bool) {
+	c := d.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pump()
+	woken, c.woken = c.woken, false
+	return woken
 }
 
 // Fail tells that the carrier died of err: the connection ends at once, and its

@@ -25,18 +25,51 @@ func (s *side) init(c *core) {
 	s.deadline, s.due = tcpcore.Never, tcpcore.Never
 }
 
-// wait lets go of the lock until wake is called or the deadline passes.
+// wait lets go of the lock until wake is called or the deadline passes; or for no
+// reason. Meanwhile it reads the carrier, if it may.
 func (s *side) wait() {
 	s.arm(s.c.now())
 	s.waiting++
-	s.cond.Wait()
+	if !s.lead() {
+		s.cond.Wait()
+	}
 	s.waiting--
 }
 
 func (s *side) wake() {
-	if s.waiting > 0 {
-		s.cond.Broadcast()
+	if s.waiting == 0 {
+		return
 	}
+	c := s.c
+	c.woken = true
+	s.cond.Broadcast()
+	if c.leading == s && !c.roused.Swap(true) {
+		c.leader.Rouse()
+	}
+}
+
+// lead waits by reading the carrier, and reports whether it could. It lets go of the lock
+// meanwhile.
+func (s *side) lead() bool {
+	c := s.c
+	if c.leader == nil || !c.leader.TryLead() {
+		return false
+	}
+	c.leading = s
+	c.roused.Store(false)
+	c.mu.Unlock()
+	c.leader.Lead(&c.roused)
+	c.mu.Lock()
+	c.leading = nil
+	c.leader.Leave(c.closed)
+	// Who else waits takes over.
+	for _, o := range []*side{&c.rd, &c.wr, &c.bye} {
+		if o.waiting > 1 || o != s && o.waiting > 0 {
+			o.cond.Signal()
+			break
+		}
+	}
+	return true
 }
 
 // expired returns os.ErrDeadlineExceeded when the deadline has passed.
@@ -61,7 +94,7 @@ func (s *side) set(now tcpcore.Time, t time.Time) {
 		return
 	}
 	if s.expired(now) != nil {
-		s.cond.Broadcast()
+		s.wake()
 		return
 	}
 	s.arm(now)
@@ -91,7 +124,7 @@ func (s *side) tick() {
 	}
 	now := s.c.now()
 	if s.expired(now) != nil {
-		s.cond.Broadcast()
+		s.wake()
 		return
 	}
 	s.arm(now)

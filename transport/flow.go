@@ -29,7 +29,7 @@ type flow struct {
 	opened  chan struct{}   // of an active open: closed when it came to an end, good or bad
 	once    sync.Once       // closes opened
 
-	touched bool               // belongs to the goroutine that reads
+	touched bool               // belongs to whoever reads
 	out     []carrier.Datagram // belongs to whoever transmits
 }
 

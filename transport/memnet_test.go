@@ -37,6 +37,7 @@ type memCarrier struct {
 	addrs []netip.AddrPort
 	caps  carrier.Caps
 	in    chan carrier.Datagram
+	calls chan struct{} // of Interrupt, if it is an Interrupter
 	done  chan struct{}
 	once  sync.Once
 
@@ -116,6 +117,8 @@ func (c *memCarrier) ReadBatch() (*carrier.Batch, error) {
 	select {
 	case d := <-c.in:
 		b.Datagrams = append(b.Datagrams, d)
+	case <-c.calls:
+		return nil, carrier.ErrInterrupted
 	case <-c.done:
 		return nil, errMemClosed
 	}
@@ -132,6 +135,19 @@ func (c *memCarrier) ReadBatch() (*carrier.Batch, error) {
 			}
 			return b, nil
 		}
+	}
+}
+
+// interruptible makes it an Interrupter, before anybody has it.
+func (c *memCarrier) interruptible() *memCarrier {
+	c.calls, c.caps.Interrupt = make(chan struct{}, 1), true
+	return c
+}
+
+func (c *memCarrier) Interrupt() {
+	select {
+	case c.calls <- struct{}{}:
+	default:
 	}
 }
 

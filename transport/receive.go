@@ -13,7 +13,7 @@ import (
 	"example.com/culvert/tcpcore/segment"
 )
 
-// inbox is what only the goroutine that reads a shard touches, but for the counts.
+// inbox is what only whoever reads a shard touches, but for the counts.
 type inbox struct {
 	seg     segment.Segment
 	touched []*flow // they have had segments of the batch
@@ -25,21 +25,10 @@ type counts struct {
 	malformed, refused, unanswered, moved atomic.Uint64
 }
 
-// read is the shard's goroutine: it processes batches until the carrier ends.
-func (s *shard) read() {
-	for {
-		b, err := s.car.ReadBatch()
-		if err != nil {
-			s.fail(err)
-			return
-		}
-		s.batch(b)
-	}
-}
-
 // batch runs one batch to completion: all its segments are processed before
-// anything is sent (RFC 9293 MUST-58, MUST-59).
-func (s *shard) batch(b *carrier.Batch) {
+// anything is sent (RFC 9293 MUST-58, MUST-59). It reports whether it woke a Read or
+// Write.
+func (s *shard) batch(b *carrier.Batch) (woken bool) {
 	now := s.clock.now()
 	for i := range b.Datagrams {
 		d := &b.Datagrams[i]
@@ -54,11 +43,14 @@ func (s *shard) batch(b *carrier.Batch) {
 	b.Release()
 	for i, f := range s.in.touched {
 		f.touched = false
-		f.driver.Finish()
+		if f.driver.Finish() {
+			woken = true
+		}
 		s.in.touched[i] = nil
 	}
 	s.in.touched = s.in.touched[:0]
 	s.flush()
+	return woken
 }
 
 // receive finds out whom a segment is for.

@@ -10,8 +10,8 @@ import (
 	"example.com/culvert/tcpcore/segment"
 )
 
-// outbox is the answers to segments that belong to no connection. Only the
-// goroutine that reads the shard touches it.
+// outbox is the answers to segments that belong to no connection. Only whoever
+// reads the shard touches it.
 type outbox struct {
 	replies []carrier.Datagram
 	limit   replyLimit

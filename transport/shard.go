@@ -41,8 +41,9 @@ type shard struct {
 	err       error         // why, if the carrier failed
 	gone      chan struct{} // closed when the carrier is
 
-	in  inbox
-	out outbox
+	in   inbox
+	out  outbox
+	turn turn
 }
 
 // key is a connection's identity in a shard. local is the zero Addr where the
@@ -76,6 +77,7 @@ func newShard(car carrier.Carrier) *shard {
 	}
 	s.wild = !s.local.Addr().IsValid() || s.local.Addr().IsUnspecified()
 	s.out.limit.init()
+	s.turn.init(car)
 	return s
 }
 
@@ -308,6 +310,7 @@ func (s *shard) newFlow(f *flow, engine *tcpcore.Engine) (*conn.Conn, error) {
 		return nil, errInUse
 	}
 	s.flows[f.key] = f
+	s.count()
 	if s.portsMove() {
 		s.hosts[f.key.host()]++
 	}
@@ -343,6 +346,7 @@ func (s *shard) forget(f *flow, how conn.End) {
 	s.mu.Lock()
 	if s.flows[f.key] == f {
 		delete(s.flows, f.key)
+		s.count()
 		if h := f.key.host(); s.hosts[h] > 1 {
 			s.hosts[h]--
 		} else {

@@ -23,7 +23,7 @@ type Carrier struct {
 	closed     atomic.Bool
 }
 
-var _ carrier.Carrier = (*Carrier)(nil)
+var _ carrier.Interrupter = (*Carrier)(nil)
 
 // A link moves datagrams for a Carrier: the three implementations are the ways
 // that systems and libraries offer. Errors about this peer or this moment come
@@ -62,6 +62,14 @@ func (c *Carrier) ReadBatch() (*carrier.Batch, error) {
 		return nil, c.closedError("read")
 	}
 	return b, err
+}
+
+// Interrupt calls back whoever is in ReadBatch; see carrier.Interrupter. It does nothing
+// without Caps.Interrupt, which a plain net.PacketConn lacks.
+func (c *Carrier) Interrupt() {
+	if l, ok := c.link.(interface{ interrupt() }); ok {
+		l.interrupt()
+	}
 }
 
 // WriteBatch sends datagrams; see carrier.Carrier. A train counts as handed over

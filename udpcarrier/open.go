@@ -159,6 +159,7 @@ func (c *Carrier) openSocket(u *net.UDPConn) error {
 	if err := s.prepare(); err != nil {
 		return err
 	}
+	c.caps.Interrupt = true
 	if !c.opts.portable {
 		if l := newBatchLink(s); l != nil {
 			c.caps.Trains, c.caps.TrafficClass, c.caps.HopLimit = s.gso, true, true

@@ -181,8 +181,9 @@ func (l *batchLink) receive() error {
 	case err == nil || l.c.closed.Load():
 		return err
 	case isTimeout(err):
-		// A sender's knock (see stir), or a deadline that is none of ours.
-		return l.udp.SetReadDeadline(time.Time{})
+		// A sender's knock (see stir), a call (see interrupt), or a deadline that is
+		// none of ours.
+		return l.resume()
 	case isUnpollable(err):
 		// The runtime will not wait; ask the kernel.
 		return l.raw.Control(l.in.ask)

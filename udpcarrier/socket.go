@@ -5,7 +5,9 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"example.com/culvert/carrier"
 	"golang.org/x/net/ipv4"
@@ -21,6 +23,25 @@ type socket struct {
 	wildcard bool // bound to no address: the local one is another for each peer
 	gso, gro bool // it sends trains in one piece; it may receive several segments in one
 	cache    *mtuCache
+
+	interrupted atomic.Bool // interrupt was called, and no reader has noticed
+}
+
+// interrupt calls back whoever reads.
+func (s *socket) interrupt() {
+	s.interrupted.Store(true)
+	s.udp.SetReadDeadline(time.Unix(1, 0))
+}
+
+// resume is for a reader whose deadline has passed. The deadline goes before the mark is
+// looked at: a call that comes between is noticed now, and one that comes later sets
+// the deadline again.
+func (s *socket) resume() error {
+	err := s.udp.SetReadDeadline(time.Time{})
+	if s.interrupted.Swap(false) {
+		return carrier.ErrInterrupted
+	}
+	return err
 }
 
 // prepare sets the socket's options. Only those fail that nothing works without:
@@ -130,6 +151,12 @@ func (l *socketLink) read() (*carrier.Batch, error) {
 		}
 		if err == nil || isTruncation(err) {
 			l.c.counts.truncated.Add(1)
+			continue
+		}
+		if isTimeout(err) && !l.c.closed.Load() {
+			if err := l.resume(); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		if failures++; failures <= maxFailures && !l.c.closed.Load() && !errors.Is(err, net.ErrClosed) {

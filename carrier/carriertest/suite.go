@@ -29,6 +29,7 @@ var tests = []struct {
 	{"Release", testRelease},
 	{"Concurrent", testConcurrent},
 	{"CloseUnblocks", testCloseUnblocks},
+	{"Interrupt", testInterrupt},
 	{"CloseWhileWriting", testCloseWhileWriting},
 	{"Closed", testClosed},
 }
@@ -339,6 +340,63 @@ func testCloseUnblocks(t *testing.T, p Pair) {
 	}
 	if err := <-ended; !errors.Is(err, net.ErrClosed) {
 		t.Errorf("ReadBatch while closing: %v, want net.ErrClosed", err)
+	}
+}
+
+// testInterrupt: a carrier that says so lets its reader be called back, any number of
+// times, from before and during ReadBatch, and loses nothing by it.
+func testInterrupt(t *testing.T, p Pair) {
+	t.Cleanup(func() { p.A.Close(); p.B.Close() })
+	b, ok := p.B.(carrier.Interrupter)
+	if !p.B.Caps().Interrupt {
+		return
+	}
+	if !ok {
+		t.Fatal("Caps.Interrupt without the method")
+	}
+	type read struct {
+		batch *carrier.Batch
+		err   error
+	}
+	started, ended := make(chan struct{}), make(chan read)
+	go func() {
+		for range started {
+			batch, err := b.ReadBatch()
+			ended <- read{batch, err}
+		}
+	}()
+	defer close(started)
+	for i := range 50 {
+		if i%2 == 0 {
+			b.Interrupt() // before there is anybody to call back
+		}
+		started <- struct{}{}
+		if i%2 == 1 {
+			b.Interrupt()
+		}
+		if r := <-ended; r.err != carrier.ErrInterrupted {
+			t.Fatalf("ReadBatch: %v, want ErrInterrupted", r.err)
+		}
+	}
+	// What is called back too often reads on.
+	b.Interrupt()
+	b.Interrupt()
+	want := pattern(1, 100)
+	send(t, p.A, carrier.Datagram{Peer: p.ToB, Data: want})
+	for {
+		started <- struct{}{}
+		r := <-ended
+		if r.err == carrier.ErrInterrupted {
+			continue
+		}
+		if r.err != nil {
+			t.Fatal(r.err)
+		}
+		if got := r.batch.Datagrams[0].Data; !bytes.Equal(got, want) {
+			t.Errorf("%d bytes arrived, or altered", len(got))
+		}
+		r.batch.Release()
+		return
 	}
 }
 
