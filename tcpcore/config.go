@@ -1,6 +1,7 @@
 package tcpcore
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -83,9 +84,14 @@ type Config struct {
 	// ECN asks the peer for explicit congestion notification (RFC 3168). A peer that
 	// asks is answered in any case. Default does not ask.
 	ECN bool
+	// NoECN does not consent to a peer that asks for it. Default consents.
+	NoECN bool
 	// NoTailLossProbe leaves a lost tail to the retransmission timer instead of probing
 	// for it (RFC 8985 section 7). Default probes.
 	NoTailLossProbe bool
+	// NoFRTO does not look for spurious timeouts by sending new data first (F-RTO, RFC
+	// 5682). Default does, where SACK was negotiated.
+	NoFRTO bool
 	// KeepAlive switches keep-alive probes on. Default off.
 	KeepAlive bool
 	// KeepAliveIdle, KeepAliveInterval: how long nothing arrives before the first
@@ -97,12 +103,17 @@ type Config struct {
 	// unacknowledged for as long (RFC 5482). Default none.
 	UserTimeout time.Duration
 	// Retries1 and Retries2 are R1 and R2 of RFC 9293 section 3.8.3, in
-	// retransmissions of the same segment. Defaults 3 and 15, more where a lower MaxRTO
-	// needs more for 100 s.
+	// retransmissions of the same segment; negative is none. Defaults 3, or Retries2
+	// if that is less, and 15, more where a lower MaxRTO needs more for 100 s.
 	Retries1, Retries2 int
-	// SYNRetries is R2 for SYN and SYN-ACK. Default 7, which with the default
-	// InitialRTO is over 4 minutes; more where a lower MaxRTO needs more for 3.
-	SYNRetries int
+	// SYNRetries and SYNACKRetries are R2 for SYN and SYN-ACK; negative is none. Defaults
+	// 7, which with the default InitialRTO is over 4 minutes, more where a lower MaxRTO
+	// needs more for 3; and SYNRetries.
+	SYNRetries, SYNACKRetries int
+	// SYNLinear is how many retransmissions of a SYN, before those of SYNRetries, come one
+	// InitialRTO apart, at most 255, as Linux has 4. Default none: each doubles the time
+	// to the next.
+	SYNLinear int
 	// OrphanTimeout ends a connection that the user closed, that waits for
 	// nothing but the peer, and that makes no progress for as long. Default 60 s.
 	OrphanTimeout time.Duration
@@ -167,9 +178,11 @@ func (c *Config) Check() error {
 		dur("KeepAliveIdle", c.KeepAliveIdle, time.Millisecond, 365*day),
 		dur("KeepAliveInterval", c.KeepAliveInterval, time.Millisecond, 365*day),
 		dur("UserTimeout", c.UserTimeout, time.Millisecond, 365*day),
-		num("Retries1", c.Retries1, 1, 255),
-		num("Retries2", c.Retries2, 1, 255),
-		num("SYNRetries", c.SYNRetries, 1, 255),
+		num("Retries1", max(c.Retries1, 0), 1, 255),
+		num("Retries2", max(c.Retries2, 0), 1, 255),
+		num("SYNRetries", max(c.SYNRetries, 0), 1, 255),
+		num("SYNACKRetries", max(c.SYNACKRetries, 0), 1, 255),
+		num("SYNLinear", c.SYNLinear, 0, 255),
 		dur("OrphanTimeout", c.OrphanTimeout, time.Millisecond, 365*day),
 	} {
 		if err != nil {
@@ -184,7 +197,9 @@ func (c *Config) Check() error {
 		return fmt.Errorf("MinRTO: %v is over MaxRTO, %v", d.MinRTO, d.MaxRTO)
 	case d.InitialRTO > d.MaxRTO:
 		return fmt.Errorf("InitialRTO: %v is over MaxRTO, %v", d.InitialRTO, d.MaxRTO)
-	case d.Retries1 > d.Retries2:
+	case c.ECN && c.NoECN:
+		return errors.New("NoECN: is set, and so is ECN")
+	case d.Retries1 > max(d.Retries2, 0):
 		return fmt.Errorf("Retries1: %d is over Retries2, %d", d.Retries1, d.Retries2)
 	case c.TrafficClass&3 != 0:
 		return fmt.Errorf("TrafficClass: %#x uses the ECN bits", c.TrafficClass)
@@ -208,10 +223,11 @@ func (c *Config) fill() {
 	def(&c.KeepAliveIdle, 2*time.Hour)
 	def(&c.KeepAliveInterval, 75*time.Second)
 	def(&c.KeepAliveCount, 9)
-	def(&c.Retries1, 3)
 	// With the default MaxRTO both last long enough; with a lower one it takes more of them.
 	def(&c.Retries2, max(15, c.retriesFor(100*time.Second, 200*time.Millisecond)))
+	def(&c.Retries1, min(3, c.Retries2))
 	def(&c.SYNRetries, max(7, c.retriesFor(3*time.Minute, time.Second)))
+	def(&c.SYNACKRetries, c.SYNRetries)
 	def(&c.OrphanTimeout, 60*time.Second)
 }
 

@@ -27,7 +27,12 @@ func TestConfigCheck(t *testing.T) {
 		"KeepAliveCount":    {KeepAliveCount: 1001},
 		"UserTimeout":       {UserTimeout: -time.Second},
 		"Retries1":          {Retries1: 256},
-		"Retries2":          {Retries2: -1},
+		"Retries2":          {Retries2: 256},
+		"SYNACKRetries":     {SYNACKRetries: 256},
+		"SYNLinear":         {SYNLinear: -1},
+		"QuickACKs":         {QuickACKs: -1},
+		"ACKRule":           {ACKRule: 3},
+		"WindowScale":       {WindowScale: 15},
 		"SYNRetries":        {SYNRetries: 1000},
 		"OrphanTimeout":     {OrphanTimeout: time.Microsecond},
 		"TrafficClass":      {TrafficClass: 1},
@@ -41,6 +46,7 @@ func TestConfigCheck(t *testing.T) {
 		"MinRTO":     {MinRTO: 30 * time.Second, MaxRTO: 20 * time.Second},
 		"InitialRTO": {InitialRTO: 30 * time.Second, MaxRTO: 20 * time.Second},
 		"Retries1":   {Retries1: 5, Retries2: 4},
+		"NoECN":      {ECN: true, NoECN: true},
 	} {
 		if err := c.Check(); err == nil || !strings.HasPrefix(err.Error(), why+":") {
 			t.Errorf("%s beside what it must not exceed: %v", why, err)

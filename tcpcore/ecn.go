@@ -54,7 +54,7 @@ func (e *Engine) ecnTakeSYN(s *segment.Segment) {
 		c.on = c.asked && s.Flags&setup == segment.ECE
 	default:
 		// Whoever asks is answered, but for a simultaneous open in which we did not ask.
-		c.on = s.Flags.Has(setup) && (e.state == Listen || c.asked)
+		c.on = s.Flags.Has(setup) && (e.state == Listen || c.asked) && !e.cfg.NoECN
 	}
 	// "MUST NOT set ECT ... unless it ... has sent no non-ECN-setup SYN".
 	c.mute = c.plain

@@ -41,7 +41,7 @@ func (e *Engine) persistTimeout(now Time) {
 	if !e.unfinished() {
 		return
 	}
-	if e.pers.unanswered >= e.cfg.Retries2 {
+	if e.pers.unanswered >= max(e.cfg.Retries2, 1) {
 		e.closeWith(now, ErrTimeout)
 		return
 	}

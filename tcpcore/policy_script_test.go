@@ -218,3 +218,82 @@ func TestFirstRead(t *testing.T) {
 	s.read(500)
 	s.wantIdle()
 }
+
+// TestRetryLimits counts SYNs and SYN-ACKs until the engine gives up.
+//
+// Shows: MUST-23.
+func TestRetryLimits(t *testing.T) {
+	for _, c := range []struct {
+		cfg       Config
+		syn       []time.Duration // of retransmissions, and of the end
+		synack    int
+		data, end int
+	}{
+		{cfg: Config{SYNRetries: -1, SYNACKRetries: -1, Retries2: -1}, syn: []time.Duration{time.Second}, synack: 0, data: 0},
+		{cfg: Config{SYNRetries: 2, SYNACKRetries: 1, Retries2: 2}, syn: []time.Duration{time.Second, 2 * time.Second, 4 * time.Second}, synack: 1, data: 2},
+		{cfg: Config{SYNRetries: 1, SYNLinear: 2, Retries2: 1}, syn: []time.Duration{time.Second, time.Second, time.Second, 2 * time.Second}, synack: 1, data: 1},
+	} {
+		s := newScript(t, "SYNs are sent again as configured", c.cfg, Params{})
+		s.connect()
+		s.want(SYN, 0, 0)
+		for _, d := range c.syn[:len(c.syn)-1] {
+			s.wantAfter(d, SYN, 0, 0)
+		}
+		s.wantQuiet(c.syn[len(c.syn)-1] - time.Nanosecond)
+		s.wantState(SynSent)
+		s.advance(time.Nanosecond)
+		s.wantErr(ErrTimeout)
+
+		s = newScript(t, "and SYN-ACKs", c.cfg, Params{})
+		s.listen()
+		s.recv(SYN, 0, 0)
+		s.want(SYN|ACK, 0, 1)
+		for range c.synack {
+			s.wait(time.Minute)
+			s.want(SYN|ACK, 0, 1)
+		}
+		s.wantQuiet(time.Minute)
+		s.wantErr(ErrTimeout)
+
+		s = newScript(t, "and data", c.cfg, Params{})
+		s.active()
+		s.write("x")
+		s.want(ACK, 1, 1, "x")
+		for range c.data {
+			s.wait(time.Minute)
+			s.want(ACK, 1, 1, "x")
+		}
+		s.wantQuiet(time.Minute)
+		s.wantErr(ErrTimeout)
+	}
+}
+
+// TestNoECN refuses a peer that asks.
+func TestNoECN(t *testing.T) {
+	s := newScript(t, "NoECN does not consent", Config{NoECN: true}, Params{})
+	s.listen()
+	s.recv(SYN|ECE|CWR, 0, 0)
+	s.want(SYN|ACK, 0, 1)
+	s.check((&Config{ECN: true, NoECN: true}).Check() != nil, "ECN and NoECN together pass")
+}
+
+// TestNoFRTO sends what timed out again rather than new data.
+//
+// Shows: RFC5682-1.
+func TestNoFRTO(t *testing.T) {
+	for _, off := range []bool{false, true} {
+		s := newScript(t, "after a timeout NoFRTO goes on with what was sent before", Config{NoFRTO: off, NoTailLossProbe: true, InitialWindow: 3}, Params{})
+		s.active(optSACKOK())
+		s.write(10 * 1460)
+		s.want(ACK, 1, 1, 1460)
+		s.want(ACK, 1461, 1, 1460)
+		s.want(ACK, 2921, 1, 1460)
+		s.wantAfter(200*time.Millisecond, ACK, 1, 1, 1460)
+		s.recv(ACK, 1, 1461)
+		if off {
+			s.want(ACK, 1461, 1, 1460)
+		} else {
+			s.want(ACK, 4381, 1, 1460)
+		}
+	}
+}

@@ -196,12 +196,14 @@ func (e *Engine) retransmitTimeout(now Time) {
 	r := &e.rec
 	limit := e.cfg.Retries2
 	if e.sent.at(0).flags&recSYN != 0 {
-		limit = e.cfg.SYNRetries
+		if limit = e.cfg.SYNACKRetries; e.state == SynSent {
+			limit = max(e.cfg.SYNRetries, 0) + e.cfg.SYNLinear
+		}
 		r.synTimeouts++
 	}
 	r.timeouts++
 	e.count.Timeouts++
-	if r.timeouts > limit {
+	if r.timeouts > max(limit, 0) {
 		e.closeWith(now, ErrTimeout)
 		return
 	}
@@ -209,7 +211,9 @@ func (e *Engine) retransmitTimeout(now Time) {
 		r.suspect = true
 		e.events |= EvSuspect
 	}
-	e.rtt.backoff = min(e.rtt.backoff+1, 31)
+	if e.state != SynSent || r.timeouts > e.cfg.SYNLinear {
+		e.rtt.backoff = min(e.rtt.backoff+1, 31)
+	}
 	if e.ctl == nil {
 		e.sent.mark(0, lost)
 		return

@@ -42,7 +42,7 @@ func (u *undoState) begin(e *Engine) {
 func (u *undoState) beginTimeout(e *Engine) {
 	// The back-off has doubled already.
 	*u = undoState{possible: u.undone < maxUndone, undone: u.undone, fresh: u.fresh, timeout: true, backoff: e.rtt.backoff - 1}
-	if e.sack && e.rec.phase == open {
+	if e.sack && e.rec.phase == open && !e.cfg.NoFRTO {
 		u.frto = frtoWaits
 	}
 }

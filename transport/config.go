@@ -72,9 +72,14 @@ type Config struct {
 	// ECN asks the peer for explicit congestion notification (RFC 3168). A peer that
 	// asks is answered in any case. Default does not ask.
 	ECN bool
+	// NoECN does not consent to a peer that asks for it. Default consents.
+	NoECN bool
 	// NoTailLossProbe leaves a lost tail to the retransmission timer instead of probing
 	// for it (RFC 8985 section 7). Default probes.
 	NoTailLossProbe bool
+	// NoFRTO does not look for spurious timeouts by sending new data first (F-RTO, RFC
+	// 5682). Default does, where SACK was negotiated.
+	NoFRTO bool
 
 	// PushWrites puts PSH on the last segment of each Write, and wherever half of the
 	// largest window was written without one, also when it is sent again, as Linux does.
@@ -121,14 +126,21 @@ type Config struct {
 	// for so long (RFC 5482). Default none.
 	UserTimeout time.Duration
 	// Retries1 is R1 of RFC 9293 section 3.8.3: after so many retransmissions of a
-	// segment conn.Conn.Notify tells of tcpcore.EvSuspect. Default 3.
+	// segment conn.Conn.Notify tells of tcpcore.EvSuspect; negative is 0. Default 3,
+	// or Retries2 if that is less.
 	Retries1 int
-	// Retries2 is R2: after so many the connection ends with ETIMEDOUT. Default 15,
-	// or more where a lower MaxRTO needs more for 100 s.
+	// Retries2 is R2: after so many the connection ends with ETIMEDOUT; negative is 0.
+	// Default 15, or more where a lower MaxRTO needs more for 100 s.
 	Retries2 int
-	// SYNRetries is R2 for SYN and SYN-ACK. Default 7, or more where a lower MaxRTO needs
-	// more for 3 minutes.
+	// SYNRetries is R2 for SYN; negative is 0. Default 7, or more where a lower MaxRTO
+	// needs more for 3 minutes.
 	SYNRetries int
+	// SYNACKRetries is R2 for SYN-ACK; negative is 0. Default SYNRetries.
+	SYNACKRetries int
+	// SYNLinear is how many retransmissions of a SYN, before those of SYNRetries, come one
+	// InitialRTO apart, 0 to 255, as Linux has 4. Default none: each doubles the time to
+	// the next.
+	SYNLinear int
 	// OrphanTimeout ends a connection that was closed here, waits for nothing but
 	// the peer, and makes no progress for so long. Default 60 s.
 	OrphanTimeout time.Duration
@@ -206,6 +218,10 @@ func (c *Config) settings() (*settings, error) {
 		Retries1:          c.Retries1,
 		Retries2:          c.Retries2,
 		SYNRetries:        c.SYNRetries,
+		SYNACKRetries:     c.SYNACKRetries,
+		SYNLinear:         c.SYNLinear,
+		NoECN:             c.NoECN,
+		NoFRTO:            c.NoFRTO,
 		OrphanTimeout:     c.OrphanTimeout,
 		TrafficClass:      c.TrafficClass,
 	}
