@@ -24,6 +24,7 @@ func compare(ctx context.Context, o options, p *plan, w io.Writer) error {
 	fmt.Fprintf(w, "About %v, if nothing has to be repeated.\n", p.takes(o.rounds).Round(time.Second))
 	var all []*result
 	figures, missed := make(measured), 0
+	started := time.Now()
 	for begin := 0; begin < len(p.entries); {
 		path := p.entries[begin].path
 		end := begin
@@ -32,7 +33,8 @@ func compare(ctx context.Context, o options, p *plan, w io.Writer) error {
 		}
 		entries := p.entries[begin:end]
 		begin = end
-		fmt.Fprintf(w, "\n%s: %s\n", path.Name, path.About)
+		fmt.Fprintf(w, "\n%s: %s (after %v, %d of %d rows)\n", path.Name, path.About,
+			time.Since(started).Round(time.Second), end, len(p.entries))
 		results, err := l.rounds(ctx, o, entries, w)
 		all = append(all, results...)
 		if err != nil {
@@ -60,6 +62,9 @@ func compare(ctx context.Context, o options, p *plan, w io.Writer) error {
 	}
 	if err := counted(all); err != nil {
 		return err
+	}
+	if missed > 0 {
+		fmt.Fprintf(w, "\nbars missed: %d\n", missed)
 	}
 	if o.want && missed > 0 {
 		return fmt.Errorf("%d bars were missed", missed)

@@ -17,12 +17,14 @@ import (
 
 const usage = `Compare the kernel's TCP, quic-go, kcp-go and culvert over an emulated path.
 
-  go run ./cmd/link                       every path, every stack: hours; it says how many
+  go run ./cmd/link                       every path that culvert has a bar on: half an hour
+  go run ./cmd/link -path all             every path, every stack: hours; it says how many
   go run ./cmd/link -path loss1,clean     these paths
   go run ./cmd/link -only kernel-bbr,culvert-reno -rounds 3 -time 5s
   go run ./cmd/link -path fair            two flows at once
   go run ./cmd/link -path sweep           goodput against loss
   go run ./cmd/link -quick                a few seconds, to see that it works
+  go run ./cmd/link -docs ../docs/plots   draw the plots of docs/congestion.md
 
 Needs Linux and root, for two network namespaces with a TUN device each.
 
@@ -35,6 +37,7 @@ type options struct {
 	only      []string
 	rounds    int
 	time      time.Duration
+	timeGiven bool
 	fairTime  time.Duration
 	seed      uint64
 	buffer    int
@@ -79,13 +82,14 @@ func parse(args []string, w io.Writer) (options, error) {
 	var o options
 	var paths, only string
 	var quick bool
+	var docs string
 	f := flag.NewFlagSet("link", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
-	f.StringVar(&paths, "path", "all", "paths to run, separated by commas; -list names them")
+	f.StringVar(&paths, "path", "bars", "paths to run, separated by commas; -list names them")
 	f.StringVar(&only, "only", "", "stacks to run, separated by commas (default all)")
 	f.IntVar(&o.rounds, "rounds", 5, "transfers per path and stack; the median counts")
-	f.DurationVar(&o.time, "time", 10*time.Second, "how long each transfer sends")
-	f.DurationVar(&o.fairTime, "fair-time", 30*time.Second, "how long two flows send together")
+	f.DurationVar(&o.time, "time", 10*time.Second, "how long each transfer sends (default what the path's bars need)")
+	f.DurationVar(&o.fairTime, "fair-time", 30*time.Second, "how long two flows send together (default 12 s among the bars)")
 	f.Uint64Var(&o.seed, "seed", 1, "of the first round; each further one has the next")
 	f.IntVar(&o.buffer, "buffer", 0, "culvert's send and receive buffers in bytes (default what culvert chooses)")
 	f.IntVar(&o.again, "again", 2, "how often to repeat a transfer that does not count, since the emulation was late")
@@ -93,6 +97,7 @@ func parse(args []string, w io.Writer) (options, error) {
 	f.DurationVar(&o.tolerance.Max, "late-max", 20*time.Millisecond, "or one of them later than this")
 	f.StringVar(&o.json, "json", "", "write all figures to this file")
 	f.StringVar(&o.svg, "svg", "", "write the plots to this directory (default a new temporary one; none with -quick)")
+	f.StringVar(&docs, "docs", "", "run the sweep and the clean path once, and write what the documents show to this directory")
 	f.BoolVar(&o.want, "want", false, "fail if culvert misses one of its bars")
 	f.BoolVar(&quick, "quick", false, "one round of half a second on one path, unless given")
 	f.BoolVar(&o.list, "list", false, "list paths and stacks")
@@ -108,6 +113,21 @@ func parse(args []string, w io.Writer) (options, error) {
 	}
 	given := make(map[string]bool)
 	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	o.timeGiven = given["time"]
+	if docs != "" {
+		if !given["path"] {
+			paths = "clean,loss1,sweep"
+		}
+		if !given["only"] {
+			only = docsStacks
+		}
+		if !given["rounds"] {
+			o.rounds = 1
+		}
+		if !given["svg"] {
+			o.svg = docs
+		}
+	}
 	if quick {
 		if !given["path"] {
 			paths = "quick"
@@ -153,6 +173,9 @@ func parse(args []string, w io.Writer) (options, error) {
 	}
 	return o, nil
 }
+
+// docsStacks are those that the plots of the documents compare.
+const docsStacks = "kernel-cubic,kernel-bbr,quic-go,kcp-go,culvert-cubic,culvert-bbr,culvert-bbr-loss"
 
 // split is the list in s, without empty names.
 func split(s string) []string {

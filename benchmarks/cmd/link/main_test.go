@@ -15,8 +15,12 @@ import (
 // TestParse: defaults, what -quick changes, and each bad value names its flag.
 func TestParse(t *testing.T) {
 	o, err := parse([]string{"-svg", "x"}, nil)
-	if err != nil || o.rounds != 5 || o.time != 10*time.Second || !slices.Equal(o.paths, []string{all}) {
+	if err != nil || o.rounds != 5 || o.time != 10*time.Second || !slices.Equal(o.paths, []string{bars}) {
 		t.Errorf("defaults: %+v, %v", o, err)
+	}
+	o, err = parse([]string{"-docs", "x"}, nil)
+	if err != nil || o.rounds != 1 || o.svg != "x" || !slices.Contains(o.paths, sweep) || !slices.Contains(o.only, "culvert-bbr-loss") {
+		t.Errorf("-docs: %+v, %v", o, err)
 	}
 	o, err = parse([]string{"-quick", "-rounds", "2"}, nil)
 	if err != nil || o.rounds != 2 || o.time != 500*time.Millisecond || !slices.Equal(o.paths, []string{quick}) || o.svg != "" {
@@ -94,6 +98,38 @@ func TestPlan(t *testing.T) {
 		}
 		if err != nil || pairs == 0 || pairs > len(all) {
 			t.Errorf("fair: %d pairs of %d stacks, %v", pairs, len(all), err)
+		}
+	}
+}
+
+// TestBarPaths: without arguments each bar's path is there with culvert and what it is
+// compared with, and five rounds take about half an hour.
+func TestBarPaths(t *testing.T) {
+	o, err := parse([]string{"-svg", "x"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := newPlan(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if took := p.takes(o.rounds); took > 36*time.Minute {
+		t.Errorf("takes %v", took)
+	}
+	for _, b := range allBars {
+		found := b.path == "*"
+		for _, e := range p.entries {
+			found = found || matches(b.path, e.path.Name) && matches(b.stack, e.name())
+		}
+		// Pairs with the kernel need a kernel that has the control.
+		if !found && !strings.Contains(b.stack, "kernel-") {
+			t.Errorf("%s, %s: not among what is run", b.path, b.what)
+		}
+	}
+	for _, e := range p.entries {
+		if name := e.name(); strings.Contains(name, "-loss") && e.path.Name != "loss1" && e.path.Name != "loss5" ||
+			strings.Contains(name, "-rto1") && e.path.Name != "outage" {
+			t.Errorf("%s on %s", name, e.path.Name)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 type plan struct {
 	entries []*entry
 	stacks  []benchmarks.Stack
+	only    bool     // these stacks were asked for by name
 	missing []string // congestion controls that the kernel does not have
 }
 
@@ -34,6 +35,7 @@ var sweepLosses = []float64{0, 0.0001, 0.001, 0.003, 0.01, 0.02, 0.05, 0.1}
 // Names of what is not a single preset.
 const (
 	all   = "all"
+	bars  = "bars"
 	fair  = "fair"
 	sweep = "sweep"
 	quick = "quick"
@@ -41,6 +43,7 @@ const (
 
 // groups are the names that stand for more than one preset.
 var groups = []struct{ name, about string }{
+	{bars, "each path that culvert has a bar on, with the stacks that are compared there"},
 	{all, "every path below, fair and sweep too"},
 	{fair, "two culverts, and a culvert beside the kernel with the same control, on clean"},
 	{sweep, "100 Mbit/s, 50 ms, with losses from 0 to 10 %"},
@@ -57,6 +60,7 @@ func newPlan(o options) (*plan, error) {
 		}
 	}
 	if len(o.only) > 0 {
+		p.only = true
 		p.stacks = slices.DeleteFunc(p.stacks, func(s benchmarks.Stack) bool { return !slices.Contains(o.only, s.Name) })
 	}
 	if len(o.paths) == 0 {
@@ -78,6 +82,8 @@ func (p *plan) add(name string, o options) error {
 		}
 		p.sweep(o)
 		return p.fair(o)
+	case bars:
+		return p.bars(o)
 	case fair:
 		return p.fair(o)
 	case sweep:
@@ -90,7 +96,7 @@ func (p *plan) add(name string, o options) error {
 	}
 	preset, err := link.Find(name)
 	if err != nil {
-		return fmt.Errorf("%w, %s, %s, %s, %s", err, all, fair, sweep, quick)
+		return fmt.Errorf("%w, %s, %s, %s, %s, %s", err, bars, all, fair, sweep, quick)
 	}
 	p.single(preset, o.time)
 	return nil
@@ -99,8 +105,50 @@ func (p *plan) add(name string, o options) error {
 // single adds each stack alone on a path.
 func (p *plan) single(path link.Path, d time.Duration) {
 	for _, s := range p.stacks {
-		p.entries = append(p.entries, &entry{path, []string{s.Name}, d})
+		if p.only || runsOn(s.Name, path.Name) {
+			p.entries = append(p.entries, &entry{path, []string{s.Name}, d})
+		}
 	}
+}
+
+// barPaths are what the bars need: the shortest times at which BBR has probed for
+// bandwidth more than once, and the outage is over for a while.
+var barPaths = []struct {
+	path   string
+	time   time.Duration
+	leaves []string // stacks, or what they end in
+}{
+	{"clean", 5 * time.Second, nil},
+	{"loss1", 8 * time.Second, nil},
+	{"loss5", 10 * time.Second, []string{"-cubic", "-reno", "quic-go", "kcp-go"}},
+	{"gigabit", 5 * time.Second, []string{"quic-go", "kcp-go"}},
+	{"reorder", 5 * time.Second, []string{"quic-go", "kcp-go"}},
+	{"burst", 6 * time.Second, []string{"quic-go", "kcp-go"}},
+	{"ackloss", 5 * time.Second, []string{"quic-go", "kcp-go"}},
+	{"outage", 9 * time.Second, []string{"quic-go", "kcp-go"}},
+}
+
+// bars adds them, and the pairs.
+func (p *plan) bars(o options) error {
+	for _, b := range barPaths {
+		path, err := link.Find(b.path)
+		if err != nil {
+			return err
+		}
+		if o.timeGiven {
+			b.time = o.time
+		}
+		before := len(p.entries)
+		p.single(path, b.time)
+		added := slices.DeleteFunc(p.entries[before:], func(e *entry) bool {
+			return !p.only && slices.ContainsFunc(b.leaves, func(s string) bool { return strings.HasSuffix(e.name(), s) })
+		})
+		p.entries = p.entries[:before+len(added)]
+	}
+	if !o.timeGiven {
+		o.fairTime = min(o.fairTime, 12*time.Second)
+	}
+	return p.fair(o)
 }
 
 func (p *plan) sweep(o options) {
@@ -123,7 +171,7 @@ func (p *plan) fair(o options) error {
 	path.About += ", two flows"
 	for _, s := range p.stacks {
 		control, ok := strings.CutPrefix(s.Name, "culvert-")
-		if !ok {
+		if !ok || !p.only && !runsOn(s.Name, fair) {
 			continue
 		}
 		p.entries = append(p.entries, &entry{path, []string{s.Name, s.Name}, o.fairTime})

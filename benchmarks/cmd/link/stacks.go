@@ -19,6 +19,7 @@ import (
 // A variant is a culvert of which the name of the congestion control does not say all.
 type variant struct {
 	name, about string
+	paths       []string // where it is run, unless -only names it
 	config      transport.Config
 }
 
@@ -26,9 +27,23 @@ type variant struct {
 var variants = []variant{
 	// What a user sets who knows that the path loses packets at random: three times the most
 	// that the bars' paths lose, since a round trip's losses scatter around the mean.
-	{"bbr-loss", "BBR with a loss threshold of 15 %", transport.Config{
+	{"bbr-loss", "BBR with a loss threshold of 15 %", []string{"loss1", "loss5", sweep}, transport.Config{
 		Controller: congestion.NewBBRWith(congestion.BBROptions{LossThreshold: 0.15}),
 	}},
+	// What a user sets who would rather ask a silent path once a second than double the
+	// time between questions.
+	{"bbr-rto1", "BBR with a largest timeout of 1 s", []string{"outage"}, transport.Config{CongestionControl: "bbr", MaxRTO: time.Second}},
+	{"cubic-rto1", "CUBIC with a largest timeout of 1 s", []string{"outage"}, transport.Config{CongestionControl: "cubic", MaxRTO: time.Second}},
+}
+
+// runsOn reports whether a stack is of interest on a path of that name.
+func runsOn(stack, path string) bool {
+	for _, v := range variants {
+		if stack == "culvert-"+v.name {
+			return slices.ContainsFunc(v.paths, func(p string) bool { return strings.HasPrefix(path, p) })
+		}
+	}
+	return true
 }
 
 // kernelControls are the kernel's congestion controls that are compared.
