@@ -36,7 +36,7 @@ func Stacks() []Stack {
 		culvertStack(), culvertBBRStack(), culvertEthernetStack(), culvertPlainStack(), culvertSharedStack(),
 		kernelStack("cubic"), kernelStack("bbr"),
 		overTLS("culvert-tls", culvertStack()), overTLS("kernel-tls", kernelStack("cubic")),
-		quicStack(),
+		quicStack(), kcpStack(), gvisorStack(), sctpStack(),
 	}
 	return append(all, limitStacks()...)
 }
