@@ -13,13 +13,13 @@ import (
 // peer has closed its direction (io.EOF), the read deadline passes
 // (os.ErrDeadlineExceeded), the connection breaks or is closed (net.ErrClosed). All
 // errors but io.EOF are *net.OpError.
-func (x *Conn) Read(p []byte) (int, error) { return x.c.receive(p, (*tcpcore.Engine).Read) }
+func (x *Conn) Read(p []byte) (int, error) { return x.c.receive(p, false) }
 
 // Peek is Read that leaves the bytes to be read again.
-func (x *Conn) Peek(p []byte) (int, error) { return x.c.receive(p, (*tcpcore.Engine).Peek) }
+func (x *Conn) Peek(p []byte) (int, error) { return x.c.receive(p, true) }
 
-// receive is RECEIVE: it waits until take has something to say.
-func (c *core) receive(p []byte, take func(*tcpcore.Engine, tcpcore.Time, []byte) (int, error)) (int, error) {
+// receive is RECEIVE: it waits until the engine has something to say.
+func (c *core) receive(p []byte, peek bool) (n int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
@@ -36,7 +36,11 @@ func (c *core) receive(p []byte, take func(*tcpcore.Engine, tcpcore.Time, []byte
 		if c.readShut {
 			return 0, io.EOF
 		}
-		n, err := take(c.engine, now, p)
+		if peek {
+			n, err = c.engine.Peek(now, p)
+		} else {
+			n, err = c.engine.Read(now, p)
+		}
 		if n > 0 {
 			c.pump() // the window may be worth telling
 			return n, nil
@@ -45,7 +49,15 @@ func (c *core) receive(p []byte, take func(*tcpcore.Engine, tcpcore.Time, []byte
 			c.pump()
 			return 0, c.readError(err)
 		}
+		// While nobody else can take bytes out of their order, what comes next need not go by
+		// way of the receive buffer.
+		lent := !peek && c.engine.Lend(p)
 		c.rd.wait()
+		if lent {
+			if n := c.engine.TakeBack(); n > 0 {
+				return n, nil
+			}
+		}
 	}
 }
 
@@ -66,12 +78,12 @@ func (x *Conn) CloseRead() error {
 }
 
 // copyPool lends the buffers of ReadFrom and WriteTo.
-var copyPool = sync.Pool{New: func() any { return new([128 << 10]byte) }}
+var copyPool = sync.Pool{New: func() any { return new([256 << 10]byte) }}
 
 // WriteTo writes the stream to w until its end, which is not an error. It is what
 // io.Copy calls.
 func (x *Conn) WriteTo(w io.Writer) (n int64, err error) {
-	buf := copyPool.Get().(*[128 << 10]byte)
+	buf := copyPool.Get().(*[256 << 10]byte)
 	defer copyPool.Put(buf)
 	for {
 		var m int

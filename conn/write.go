@@ -135,7 +135,7 @@ func (x *Conn) CloseWrite() error {
 // ReadFrom writes what r returns until its end, which is not an error. It is what
 // io.Copy calls.
 func (x *Conn) ReadFrom(r io.Reader) (n int64, err error) {
-	buf := copyPool.Get().(*[128 << 10]byte)
+	buf := copyPool.Get().(*[256 << 10]byte)
 	defer copyPool.Put(buf)
 	for {
 		m, rerr := r.Read(buf[:])

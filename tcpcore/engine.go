@@ -108,8 +108,10 @@ type rcvState struct {
 	freed   int   // of the room that is not offered, what Read made
 	urgent  bool
 	hasFIN  bool
-	discard bool // CloseRead: arriving data is acknowledged and thrown away
-	buf     ring // read position to nxt, and beyond holes what q knows of
+	discard bool   // CloseRead: arriving data is acknowledged and thrown away
+	lent    []byte // what is left of a reader's buffer, for data that comes in order
+	got     int    // bytes that went there
+	buf     ring   // read position to nxt, and beyond holes what q knows of
 	q       reassembly
 }
 

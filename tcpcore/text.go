@@ -85,8 +85,18 @@ func (e *Engine) receive(now Time, seq segment.Seq, data []byte) {
 	r := &e.rcv
 	off := r.buf.len() + seq.Sub(r.nxt)
 	if seq == r.nxt && r.q.empty() {
-		r.buf.append(data)
+		n := 0
+		if len(r.lent) > 0 && r.buf.len() == 0 && e.state >= Established && !r.discard {
+			n = copy(r.lent, data)
+			r.lent, r.got = r.lent[n:], r.got+n
+		}
+		if n < len(data) {
+			r.buf.append(data[n:])
+		}
 		r.nxt = r.nxt.Add(len(data))
+		if n > 0 {
+			e.consumed(now, n)
+		}
 		e.delivered(now, len(data))
 		return
 	}

@@ -169,6 +169,29 @@ func (e *Engine) Peek(now Time, p []byte) (int, error) {
 // when that is worth a segment.
 func (e *Engine) consume(now Time, n int) {
 	e.rcv.buf.drop(n)
+	e.consumed(now, n)
+}
+
+// Lend is for a reader who waits: until TakeBack, data that arrives in order goes
+// straight into p, while nothing else waits to be read, and counts as read. It reports
+// whether p was taken: one reader at a time can lend.
+func (e *Engine) Lend(p []byte) bool {
+	if e.rcv.lent != nil {
+		return false
+	}
+	e.rcv.lent, e.rcv.got = p, 0
+	return true
+}
+
+// TakeBack ends Lend, and returns how many bytes of p have been filled.
+func (e *Engine) TakeBack() int {
+	n := e.rcv.got
+	e.rcv.lent, e.rcv.got = nil, 0
+	return n
+}
+
+// consumed takes note of n bytes that the user has got.
+func (e *Engine) consumed(now Time, n int) {
 	e.rcv.freed += n
 	e.count.BytesDelivered += uint64(n)
 	if e.rcv.urgent && e.rcv.up.LessEq(e.rcv.nxt.Add(-e.rcv.buf.len())) {

@@ -17,7 +17,7 @@ import (
 // with small messages gets a long one next, which halves the cost of a datagram of
 // 1500 bytes; large ones gain nothing, and would leave the processor's caches.
 const (
-	shortBatch   = 8
+	shortBatch   = 4
 	longBatch    = 32
 	smallMessage = 8 << 10 // bytes, on average
 	// A message may be a whole datagram of the greatest length, or as many as the

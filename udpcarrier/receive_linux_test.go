@@ -15,7 +15,7 @@ func TestBatchSizes(t *testing.T) {
 		n, size    int
 		first, big int // messages of the first batch and of the greatest
 	}{
-		{"few", 5, 100, 5, 5},
+		{"few", shortBatch - 1, 100, shortBatch - 1, shortBatch - 1},
 		{"small", 100, 100, shortBatch, longBatch},
 		{"large", 40, smallMessage, shortBatch, shortBatch},
 	} {
