@@ -177,11 +177,12 @@ func (x *Conn) SetWindowClamp(bytes int) error {
 }
 
 // SetReadBuffer bounds the bytes that arrived and were not read, and so the window
-// offered to the peer. The default is 1 MiB. What was offered is not taken back.
+// offered to the peer. The default tunes itself, which a call of SetReadBuffer ends. What
+// was offered is not taken back.
 func (x *Conn) SetReadBuffer(bytes int) error { return x.c.setBuffers("SetReadBuffer", 0, bytes) }
 
 // SetWriteBuffer bounds the bytes that Write took over and the peer has not
-// acknowledged. The default is 1 MiB.
+// acknowledged. The default tunes itself, which a call of SetWriteBuffer ends.
 func (x *Conn) SetWriteBuffer(bytes int) error { return x.c.setBuffers("SetWriteBuffer", bytes, 0) }
 
 func (c *core) setBuffers(who string, send, receive int) error {

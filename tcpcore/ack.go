@@ -143,9 +143,11 @@ func (e *Engine) advanceUna(now Time, s *segment.Segment, a *acked) {
 		e.trimLater(now)
 	}
 	// Waking a writer for each acknowledged segment would cost more than the segment.
-	if e.snd.refused && e.cfg.SendBuffer-e.snd.buf.len() >= (e.cfg.SendBuffer+2)/3 {
-		e.snd.refused = false
-		e.events |= EvWritable
+	if e.snd.refused {
+		if limit := e.sendLimit(); limit-e.snd.buf.len() >= (limit+2)/3 {
+			e.snd.refused = false
+			e.events |= EvWritable
+		}
 	}
 	e.progress(now)
 }
@@ -209,6 +211,10 @@ func (e *Engine) established(now Time, rtt time.Duration) {
 	e.rack.fack = e.snd.una
 	e.keep.lastRecv = now
 	e.armKeepAlive(now)
+	if rtt > 0 {
+		e.rcv.tune.rtt.sample(now, rtt)
+	}
+	e.rcv.tune.begun = now
 }
 
 // updateWindow sets SND.WND (MUST-1, REC-1: an unsigned quantity of up to 30 bits) and

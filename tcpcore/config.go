@@ -20,11 +20,16 @@ type Config struct {
 	// (RFC 6928). Default 10.
 	InitialWindow int
 	// SendBuffer bounds the bytes that Write accepted and the peer has not
-	// acknowledged. Default 1 MiB.
+	// acknowledged. Default tunes itself: twice the congestion window, from 64 KiB up to
+	// MaxSendBuffer.
 	SendBuffer int
 	// ReceiveBuffer bounds the bytes that arrived and were not read, and so the
-	// window offered to the peer. Default 1 MiB.
+	// window offered to the peer. Default tunes itself: a few times what is read in a round
+	// trip, from 128 KiB up to MaxReceiveBuffer.
 	ReceiveBuffer int
+	// MaxSendBuffer and MaxReceiveBuffer bound, in bytes, buffers that tune themselves; a
+	// size that is set counts alone. Default 32 MB, which fill 1 Gbit/s over 100 ms.
+	MaxSendBuffer, MaxReceiveBuffer int
 	// MinRTO, MaxRTO and InitialRTO bound and begin the retransmission timeout
 	// (RFC 6298). Defaults 200 ms (as Linux and FreeBSD do; the RFC says 1 s),
 	// 60 s and 1 s. MaxRTO bounds how long after the end of an outage sending goes on: by
@@ -166,6 +171,8 @@ func (c *Config) Check() error {
 		num("QuickACKs", c.QuickACKs, 0, 255),
 		num("ACKRule", int(c.ACKRule), 0, int(ACKSecond)),
 		num("WindowScale", max(c.WindowScale, 0), 0, 14),
+		num("MaxSendBuffer", c.MaxSendBuffer, 1, maxWindow),
+		num("MaxReceiveBuffer", c.MaxReceiveBuffer, 1, maxWindow),
 		num("NotSentLowWater", c.NotSentLowWater, 1, maxWindow),
 		num("WindowClamp", c.WindowClamp, 1, maxWindow),
 		dur("MinRTO", c.MinRTO, time.Millisecond, time.Minute),
@@ -213,8 +220,8 @@ func (c *Config) fill() {
 		c.Congestion = congestion.NewReno
 	}
 	def(&c.InitialWindow, 10)
-	def(&c.SendBuffer, 1<<20)
-	def(&c.ReceiveBuffer, 1<<20)
+	def(&c.MaxSendBuffer, maxTuned)
+	def(&c.MaxReceiveBuffer, maxTuned)
 	def(&c.MinRTO, 200*time.Millisecond)
 	def(&c.MaxRTO, 60*time.Second)
 	def(&c.InitialRTO, time.Second)

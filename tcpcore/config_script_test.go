@@ -15,6 +15,8 @@ func TestConfigCheck(t *testing.T) {
 		"InitialWindow":     {InitialWindow: -1},
 		"SendBuffer":        {SendBuffer: -1},
 		"ReceiveBuffer":     {ReceiveBuffer: maxWindow + 1},
+		"MaxSendBuffer":     {MaxSendBuffer: -1},
+		"MaxReceiveBuffer":  {MaxReceiveBuffer: maxWindow + 1},
 		"NotSentLowWater":   {NotSentLowWater: -1},
 		"WindowClamp":       {WindowClamp: -5},
 		"MinRTO":            {MinRTO: time.Microsecond},

@@ -113,6 +113,7 @@ type rcvState struct {
 	got     int    // bytes that went there
 	buf     ring   // read position to nxt, and beyond holes what q knows of
 	q       reassembly
+	tune    rightSize
 }
 
 // wanted is what a user or Advance asked Output to send.

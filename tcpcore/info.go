@@ -19,6 +19,8 @@ type Info struct {
 	Unacked             int   // SND.NXT-SND.UNA
 	SendQueue           int   // accepted by Write and not yet acknowledged
 	ReceiveQueue        int   // ready for Read
+	SendBuffer          int   // bound of SendQueue now; tunes itself unless it was set
+	ReceiveBuffer       int   // bound of what is received and not read now; likewise
 	OutOfOrder          int   // held beyond a hole
 	SendWindow          int   // the peer's offer
 	ReceiveWindow       int   // our offer
@@ -67,6 +69,7 @@ func (e *Engine) Info() Info {
 	}
 	i.InFlight, i.Unacked = e.pipe(), e.snd.nxt.Sub(e.snd.una)
 	i.SendQueue, i.ReceiveQueue = e.snd.buf.len(), e.rcv.buf.len()
+	i.SendBuffer, i.ReceiveBuffer = e.sendLimit(), e.receiveLimit()
 	i.OutOfOrder = e.rcv.q.bytes()
 	i.SendWindow = e.snd.wnd
 	i.ReceiveWindow = max(0, e.rcv.edge.Sub(e.rcv.nxt))

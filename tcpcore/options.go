@@ -103,8 +103,11 @@ func (e *Engine) offeredShift() uint8 {
 	case n > 0:
 		return uint8(n)
 	}
-	shift := uint8(0)
-	for shift < 14 && 0xffff<<shift < max(e.cfg.ReceiveBuffer, scaleFor) && 512<<shift <= e.cfg.ReceiveBuffer {
+	shift, size := uint8(0), e.cfg.ReceiveBuffer
+	if size == 0 {
+		size = e.cfg.MaxReceiveBuffer
+	}
+	for shift < 14 && 0xffff<<shift < max(size, scaleFor) && 512<<shift <= size {
 		shift++
 	}
 	return shift

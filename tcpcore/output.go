@@ -54,7 +54,7 @@ func (e *Engine) header(now Time, seq segment.Seq, flags segment.Flags) segment.
 	s := segment.Segment{SrcPort: e.p.LocalPort, DstPort: e.remote, Seq: seq, Flags: flags}
 	if flags.Has(segment.ACK) {
 		s.Ack = e.rcv.nxt
-		s.Window = e.offer()
+		s.Window = e.offer(now)
 		if e.ecn.echo {
 			s.Flags |= segment.ECE
 		}
@@ -89,7 +89,7 @@ func (e *Engine) acknowledged() {
 // amounts that are worth it (receiver's silly window avoidance, section 3.8.6.2.2, MUST-39),
 // and never left (SHLD-14); where scaling rounds the field down, what was offered
 // before is honoured all the same (RFC 7323 section 2.4).
-func (e *Engine) offer() uint16 {
+func (e *Engine) offer(now Time) uint16 {
 	r := &e.rcv
 	free := e.room()
 	wnd := r.edge.Sub(r.nxt)
@@ -103,7 +103,10 @@ func (e *Engine) offer() uint16 {
 		wnd = up // down would look like a window that shrinks
 	}
 	field := min(max(wnd, 0)>>shift, 0xffff)
-	r.edge = r.edge.Max(r.nxt.Add(field << shift))
+	if edge := r.nxt.Add(field << shift); r.edge.Less(edge) {
+		r.edge = edge
+		r.tune.offered(now, edge)
+	}
 	r.freed = min(r.freed, max(0, free-field<<shift))
 	return uint16(field)
 }
@@ -131,13 +134,13 @@ func (e *Engine) synWindow() int {
 
 // room is the largest window that may be offered now.
 func (e *Engine) room() int {
-	return max(0, min(max(e.cfg.ReceiveBuffer, 1<<e.rcv.shift)-e.rcv.buf.len(), e.maxOffer(), 0xffff<<e.rcv.shift))
+	return max(0, min(max(e.receiveLimit(), 1<<e.rcv.shift)-e.rcv.buf.len(), e.maxOffer(), 0xffff<<e.rcv.shift))
 }
 
 // maxOffer is RCV.BUFF of section 3.8.6.2.2: the largest window ever offered. It is
 // no less than the window scale can express, or the window would never open.
 func (e *Engine) maxOffer() int {
-	n := e.cfg.ReceiveBuffer
+	n := e.receiveLimit()
 	if e.cfg.WindowClamp > 0 {
 		n = min(n, e.cfg.WindowClamp)
 	}

@@ -49,7 +49,8 @@ type pathSpec struct {
 	ackEvery  time.Duration // acknowledgments are held back and let go all at once
 	outage    [2]time.Duration
 	steps     []rateStep
-	flows     int // 0 is one
+	flows     int  // 0 is one
+	tuned     bool // buffers are left to tune themselves; otherwise they are 8 MiB
 	noSACK    bool
 	noTS      bool
 	maxRTO    time.Duration

@@ -86,6 +86,9 @@ func newPathWorld(tb testing.TB, spec pathSpec, seed uint64, make1 func() conges
 		f := &pathFlow{w: w, copies: make(map[segment.Seq]int8)}
 		cfg := Config{SendBuffer: 8 << 20, ReceiveBuffer: 8 << 20, ECN: spec.ecn, NoSACK: spec.noSACK, NoTimestamps: spec.noTS, MaxRTO: spec.maxRTO,
 			Congestion: func() congestion.Controller { f.ctl = make1(); return f.ctl }}
+		if spec.tuned {
+			cfg.SendBuffer, cfg.ReceiveBuffer = 0, 0
+		}
 		f.snd, f.rcv = pathHost{e: New(cfg), f: f, armed: Never}, pathHost{e: New(cfg), f: f, armed: Never}
 		p := Params{LocalPort: uint16(1000 + i), RemotePort: 2000, ISN: w.rng.Uint32(), TimestampOffset: w.rng.Uint32(), MMS: 1452, MarksVisible: true}
 		q := p

@@ -45,6 +45,7 @@ var pathSpecs = []pathSpec{
 	{name: "50, 10, 50 Mbit/s", rate: 50 * mbit, rtt: 40 * ms, queue: 250_000, steps: []rateStep{{2500 * ms, 10 * mbit}, {5000 * ms, 50 * mbit}}},
 	{name: "200 Mbit/s, 100 ms", rate: 200 * mbit, rtt: 100 * ms, queue: 2_500_000, time: 4 * time.Second},
 	{name: "1 Gbit/s, 1 ms", rate: 1000 * mbit, rtt: ms, queue: 500_000, time: 500 * ms},
+	{name: "1 Gbit/s, 100 ms, tuned", rate: 1000 * mbit, rtt: 100 * ms, queue: 12_500_000, tuned: true, time: 4 * time.Second},
 	{name: "1 Mbit/s, 100 ms", rate: mbit, rtt: 100 * ms, queue: 25_000, time: 30 * time.Second},
 	{name: "two flows", rate: 50 * mbit, rtt: 40 * ms, queue: 250_000, flows: 2, time: 15 * time.Second},
 }
@@ -117,6 +118,9 @@ func playPath(t *testing.T, spec pathSpec, name string) string {
 		sum.SpuriousRecoveries+sum.SpuriousTimeouts)
 	if spec.outage[1] > 0 {
 		fmt.Fprintf(&row, "  resumed after %.0f ms", (w.flows[0].resumed-pathEpoch-Time(spec.outage[1])).Sub(0).Seconds()*1000)
+	}
+	if spec.tuned {
+		fmt.Fprintf(&row, "  buffers %.1f and %.1f MB", float64(w.flows[0].snd.e.Info().SendBuffer)/1e6, float64(w.flows[0].rcv.e.Info().ReceiveBuffer)/1e6)
 	}
 	if spec.flows > 1 {
 		var all, squares float64

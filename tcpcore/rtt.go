@@ -5,11 +5,29 @@ import "time"
 // rttState estimates the round-trip time and the retransmission timeout (RFC 6298).
 type rttState struct {
 	srtt, rttvar time.Duration
-	min          time.Duration // smallest sample of late
-	since        Time          // when its window began
-	window, last time.Duration // smallest of this window and of the one before; 0 is none
+	lowest                     // samples of late
 	rto          time.Duration // without back-off
 	backoff      uint8         // doublings since the last valid sample (section 5.5)
+}
+
+// lowest keeps the smallest of the samples of late.
+type lowest struct {
+	min          time.Duration // 0 is none, as below
+	since        Time          // when the window of samples began
+	window, last time.Duration // smallest of this window and of the one before
+}
+
+func (l *lowest) sample(now Time, d time.Duration) {
+	if now.Sub(l.since) > minWindow {
+		l.last, l.window, l.since = l.window, 0, now
+	}
+	if l.window == 0 || d < l.window {
+		l.window = d
+	}
+	l.min = l.window
+	if l.last > 0 {
+		l.min = min(l.min, l.last)
+	}
 }
 
 // granularity is G of RFC 6298 section 2.
@@ -24,16 +42,7 @@ const minWindow = 5 * time.Minute
 // sample takes a measurement of a segment that was sent once (Karn, section 3).
 func (r *rttState) sample(now Time, c *Config, d time.Duration) {
 	d = max(d, time.Microsecond)
-	if now.Sub(r.since) > minWindow {
-		r.last, r.window, r.since = r.window, 0, now
-	}
-	if r.window == 0 || d < r.window {
-		r.window = d
-	}
-	r.min = r.window
-	if r.last > 0 {
-		r.min = min(r.min, r.last)
-	}
+	r.lowest.sample(now, d)
 	if r.srtt == 0 {
 		// (2.2) first measurement.
 		r.srtt, r.rttvar = d, d/2

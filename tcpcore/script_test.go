@@ -84,6 +84,13 @@ func newScript(t *testing.T, sentence string, cfg Config, p Params) *script {
 	if p.MMS == 0 {
 		p.MMS = 1480
 	}
+	// Buffers that tune themselves have scripts of their own; here they are in nobody's way.
+	if cfg.SendBuffer == 0 && cfg.MaxSendBuffer == 0 {
+		cfg.SendBuffer = 1 << 20
+	}
+	if cfg.ReceiveBuffer == 0 && cfg.MaxReceiveBuffer == 0 {
+		cfg.ReceiveBuffer = 1 << 20
+	}
 	return &script{
 		t: t, story: sentence, e: New(cfg), p: p, now: Time(time.Second),
 		irs: 0xffffff80, // the peer's numbers wrap in almost every story

@@ -1,6 +1,7 @@
 package tcpcore
 
 import (
+	"cmp"
 	"time"
 
 	"example.com/culvert/tcpcore/segment"
@@ -233,17 +234,11 @@ func (w *simWire) sentAck(g *segment.Segment, bad func(string, ...any)) {
 
 // buffer is the host's receive buffer.
 func (h *simHost) buffer() int {
-	if h.cfg.ReceiveBuffer == 0 {
-		return 1 << 20
-	}
-	return h.cfg.ReceiveBuffer
+	return cmp.Or(h.cfg.ReceiveBuffer, h.cfg.MaxReceiveBuffer, maxTuned)
 }
 
 func (h *simHost) sendBuffer() int {
-	if h.cfg.SendBuffer == 0 {
-		return 1 << 20
-	}
-	return h.cfg.SendBuffer
+	return cmp.Or(h.cfg.SendBuffer, h.cfg.MaxSendBuffer, maxTuned)
 }
 
 // checkWindow holds new data against the congestion window: RFC 5681 section 2,

@@ -103,6 +103,7 @@ func (s *sim) makeHost(h *simHost, mms int) {
 	if s.chance(0.3) {
 		c.InitialWindow = s.between(1, 20)
 	}
+	c.MaxSendBuffer, c.MaxReceiveBuffer = 1<<20, 1<<20 // for those that tune themselves
 	if s.chance(0.6) {
 		c.SendBuffer, c.ReceiveBuffer = s.between(1000, 100_000), s.between(1000, 300_000)
 	}

@@ -64,6 +64,9 @@ func (e *Engine) processText(now Time, s *segment.Segment) {
 			e.Abort(now)
 			return
 		}
+		if e.ts.on && s.Options.HasTimestamps {
+			e.rcv.tune.echoed(now, e.tsClock(now), s.Options.TSEcr)
+		}
 		e.receive(now, seq, data)
 	}
 	e.checkFIN(now)
@@ -135,6 +138,7 @@ func (e *Engine) delivered(now Time, n int) {
 		return
 	}
 	e.ack.dups = 0
+	e.rcv.tune.arrived(now, e.rcv.nxt)
 	if e.rcv.discard {
 		e.rcv.buf.drop(e.rcv.buf.len())
 	} else {

@@ -93,7 +93,7 @@ func (e *Engine) Write(now Time, p []byte) (int, error) {
 
 // sendRoom is how many bytes Write would take now.
 func (e *Engine) sendRoom() int {
-	room := e.cfg.SendBuffer - e.snd.buf.len()
+	room := e.sendLimit() - e.snd.buf.len()
 	if e.cfg.NotSentLowWater > 0 {
 		room = min(room, e.cfg.NotSentLowWater-max(0, e.sndEnd().Sub(e.snd.nxt)))
 	}
@@ -193,6 +193,11 @@ func (e *Engine) TakeBack() int {
 // consumed takes note of n bytes that the user has got.
 func (e *Engine) consumed(now Time, n int) {
 	e.rcv.freed += n
+	if e.cfg.ReceiveBuffer == 0 {
+		was := e.receiveLimit()
+		e.rcv.tune.consumed(now, n, e.cfg.MaxReceiveBuffer)
+		e.rcv.freed += e.receiveLimit() - was
+	}
 	e.count.BytesDelivered += uint64(n)
 	if e.rcv.urgent && e.rcv.up.LessEq(e.rcv.nxt.Add(-e.rcv.buf.len())) {
 		e.rcv.urgent = false
@@ -358,7 +363,7 @@ func (e *Engine) SetUserTimeout(now Time, d time.Duration) {
 }
 
 // SetBuffers changes Config.SendBuffer and Config.ReceiveBuffer; 0 leaves one as it
-// is. A smaller receive buffer never takes back what was offered (RFC 9293 SHLD-14).
+// is. One that is set tunes itself no more. A smaller receive buffer never takes back what was offered (RFC 9293 SHLD-14).
 func (e *Engine) SetBuffers(send, receive int) {
 	if send > 0 {
 		e.cfg.SendBuffer = send

@@ -78,6 +78,8 @@ func TestConfigErrors(t *testing.T) {
 		"Config.MSS":               {MSS: 63},
 		"Config.InitialWindow":     {InitialWindow: -1},
 		"Config.SendBuffer":        {SendBuffer: -1},
+		"Config.MaxSendBuffer":     {MaxSendBuffer: -1},
+		"Config.MaxReceiveBuffer":  {MaxReceiveBuffer: 1<<30 + 1},
 		"Config.MinRTO":            {MinRTO: -1},
 		"Config.DelayedACK":        {DelayedACK: time.Second},
 		"Config.TrafficClass":      {TrafficClass: 1},

@@ -49,7 +49,7 @@ func (c *config) init(sc *Script) error {
 	}
 	c.freebsd = p == profileFreeBSD
 	// A socket has the Nagle algorithm on, and Linux's buffers grow to some 4 MiB.
-	c.c = transport.Config{CongestionControl: "reno", Nagle: true, SendBuffer: 4 << 20}
+	c.c = transport.Config{CongestionControl: "reno", Nagle: true, SendBuffer: 4 << 20, ReceiveBuffer: 1 << 20}
 	c.c.SYNRetries = 6
 	switch p {
 	case profileFreeBSD:

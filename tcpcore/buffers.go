@@ -1,0 +1,109 @@
+package tcpcore
+
+import (
+	"time"
+
+	"example.com/culvert/tcpcore/segment"
+)
+
+// Buffers that tune themselves begin with these sizes. The first is what a peer may
+// send before anything was read, and covers the first round trips of slow start.
+const (
+	tunedReceive = 128 << 10
+	tunedSend    = 64 << 10
+	// maxTuned is how far they grow by default: 1 Gbit/s over 100 ms, two and a half times.
+	maxTuned = 32_000_000
+)
+
+// rightSize grows the receive buffer with what the application takes out of it in a round
+// trip (dynamic right-sizing; RFC 7323 section 2 has the scale for it). It asks what is
+// read, not what arrives: buffer that a slow reader does not empty would only hold more.
+type rightSize struct {
+	size   int    // of the buffer, if it has grown
+	read   int    // since the round began
+	begun  Time   // the round
+	rtt    lowest // upper bounds of the round trip; the least is nearly it
+	echo   uint32 // the last TSecr that was looked at
+	edge   segment.Seq
+	at     Time // when edge was offered
+	timing bool // edge has not been reached
+}
+
+// headroom is how many times what was read in a round trip the buffer is: twice, since a
+// retransmission takes one more during which nothing can be read; and twice that, since a
+// sender in slow start doubles, and does so before its last round trip is measured.
+const headroom = 4
+
+// Where a round trip is shorter than minTrip, it is the time that processors take for it
+// that counts. Over less than minRound it is not the path's rate that would be measured
+// but the reader's, who finds what came while it was away and takes it at once.
+const (
+	minTrip  = 100 * time.Microsecond
+	minRound = 4 * time.Millisecond
+)
+
+// offered notes that the window's right edge moved to edge: what lies before it can be
+// sent only now, so that its arrival bounds the round trip.
+func (t *rightSize) offered(now Time, edge segment.Seq) {
+	if !t.timing {
+		t.edge, t.at, t.timing = edge, now, true
+	}
+}
+
+// arrived takes note that the stream has arrived up to nxt.
+func (t *rightSize) arrived(now Time, nxt segment.Seq) {
+	if t.timing && t.edge.LessEq(nxt) {
+		t.timing = false
+		t.rtt.sample(now, now.Sub(t.at))
+	}
+}
+
+// echoed takes a timestamp of ours that came back with data (RFC 7323 section 4): the
+// time since it was sent is a round trip, and whatever the peer waited for.
+func (t *rightSize) echoed(now Time, clock, echo uint32) {
+	if echo == t.echo {
+		return
+	}
+	t.echo = echo
+	// A tick of the clock more, so that it is not less than the round trip.
+	if ticks := int32(clock - echo); ticks >= 0 {
+		t.rtt.sample(now, (time.Duration(ticks)+1)*time.Millisecond)
+	}
+}
+
+// consumed takes note of n bytes that were read, and lets the buffer grow to limit.
+func (t *rightSize) consumed(now Time, n, limit int) {
+	if t.rtt.min == 0 {
+		return
+	}
+	t.read += n
+	took := now.Sub(t.begun)
+	if took < max(t.rtt.min, minRound) {
+		return
+	}
+	want := headroom * float64(t.read) * float64(max(t.rtt.min, minTrip)) / float64(took)
+	t.size = max(t.size, int(min(want, float64(limit))))
+	t.read, t.begun = 0, now
+}
+
+// receiveLimit is how much may be held that was not read.
+func (e *Engine) receiveLimit() int {
+	if e.cfg.ReceiveBuffer > 0 {
+		return e.cfg.ReceiveBuffer
+	}
+	return max(e.rcv.tune.size, min(tunedReceive, e.cfg.MaxReceiveBuffer))
+}
+
+// sendLimit is how much may be held that was not acknowledged. More than a window
+// waits for the network only in the buffer; a second one is there so that it does
+// not run empty before the writer runs again.
+func (e *Engine) sendLimit() int {
+	if e.cfg.SendBuffer > 0 {
+		return e.cfg.SendBuffer
+	}
+	n := tunedSend
+	if e.ctl != nil {
+		n = max(n, 2*min(e.ctl.Window(), e.snd.maxWnd, maxWindow/2))
+	}
+	return min(n, e.cfg.MaxSendBuffer)
+}
