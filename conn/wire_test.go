@@ -208,4 +208,7 @@ func (stopped) Error() string { return "the wire was taken away" }
 var errStopped error = stopped{}
 
 // config is a tcpcore.Config with no surprises in time.
-func config() tcpcore.Config { return tcpcore.Config{NoDelay: true, MSL: time.Second} }
+// config has buffers of a size that does not change, larger than what tests write at once.
+func config() tcpcore.Config {
+	return tcpcore.Config{NoDelay: true, MSL: time.Second, SendBuffer: 1 << 20, ReceiveBuffer: 1 << 20}
+}

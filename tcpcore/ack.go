@@ -97,6 +97,7 @@ func (e *Engine) processACK(now Time, s *segment.Segment) {
 	}
 	if a.advanced {
 		e.restartRetransmit(now)
+		e.wakeWriter() // the buffer's bound follows the window, which is known now
 	}
 	if a.advanced || a.sacked > 0 {
 		e.armProbe(now)
@@ -141,13 +142,6 @@ func (e *Engine) advanceUna(now Time, s *segment.Segment, a *acked) {
 	if e.snd.buf.len() == 0 {
 		e.events |= EvAcked
 		e.trimLater(now)
-	}
-	// Waking a writer for each acknowledged segment would cost more than the segment.
-	if e.snd.refused {
-		if limit := e.sendLimit(); limit-e.snd.buf.len() >= (limit+2)/3 {
-			e.snd.refused = false
-			e.events |= EvWritable
-		}
 	}
 	e.progress(now)
 }

@@ -94,6 +94,18 @@ func (e *Engine) receiveLimit() int {
 	return max(e.rcv.tune.size, min(tunedReceive, e.cfg.MaxReceiveBuffer))
 }
 
+// wakeWriter tells a writer who waits that a good part of the send buffer is free: to
+// wake it for each segment would cost more than the segment.
+func (e *Engine) wakeWriter() {
+	if !e.snd.refused {
+		return
+	}
+	if limit := e.sendLimit(); limit-e.snd.buf.len() >= (limit+2)/3 {
+		e.snd.refused = false
+		e.events |= EvWritable
+	}
+}
+
 // sendLimit is how much may be held that was not acknowledged. More than a window
 // waits for the network only in the buffer; a second one is there so that it does
 // not run empty before the writer runs again.

@@ -123,7 +123,7 @@ func TestEndpointClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	peer2 := <-accepted
-	data := content(1, 150_000) // more than the peer takes unread, and what Write takes unacknowledged is the rest
+	data := content(1, 150_000) // what is taken over with nobody reading
 	if _, err := closing.Write(data); err != nil {
 		t.Fatal(err)
 	}
