@@ -1,0 +1,13 @@
+// Package interop holds the tests in which culvert's TCP over raw IPv4 talks with the
+// TCP of the Linux kernel, and with the programs that use it. They have the build tag
+// interop and want root and the tools that .ci/run installs for its step of that name:
+//
+//	go test -tags interop ./internal/interop
+//
+// Each test has a laboratory of its own (lab_test.go): a namespace "ours", a namespace
+// "kernel", and a "middle" one that routes between them, tracks connections, and counts
+// what it finds invalid. A case is a row of transfers (transfer_test.go) if it is a
+// transfer between two of our programs peer, one on each TCP, under some condition; a
+// test of its own in tools_test.go if it is somebody else's program; and one in
+// ending_test.go if it is about states.
+package interop

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package main
+
+import "syscall"
+
+// control has nothing to do where no test is.
+func (o *options) control(_, _ string, _ syscall.RawConn) error { return nil }
