@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -65,6 +65,8 @@ func newLab(t *testing.T) *lab {
 	l := &lab{t: t, ours: n + "o", middle: n + "m", kernel: n + "k"}
 	t.Cleanup(func() {
 		for _, ns := range []string{l.ours, l.middle, l.kernel} {
+			// What left its group (a server's sessions) is still in the namespace.
+			exec.Command("sh", "-c", "ip netns pids "+ns+" | xargs -r kill -9").Run()
 			exec.Command("ip", "netns", "del", ns).Run()
 		}
 	})
@@ -202,6 +204,10 @@ func (l *lab) start(limit time.Duration, ns string, command ...string) *process 
 		l.t.Fatal(err)
 	}
 	p.cmd.Stderr = writer{p}
+	// A server's own processes end with it, and what they hold of its output.
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p.cmd.Cancel = func() error { return syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) }
+	p.cmd.WaitDelay = 2 * time.Second
 	if err := p.cmd.Start(); err != nil {
 		l.t.Fatal(err)
 	}
@@ -215,7 +221,6 @@ func (l *lab) start(limit time.Duration, ns string, command ...string) *process 
 			default:
 			}
 		}
-		io.Copy(io.Discard, out)
 		close(p.lines)
 		err := p.cmd.Wait()
 		if ctx.Err() != nil {
@@ -269,6 +274,6 @@ func (p *process) well() string {
 
 // stop ends the process.
 func (p *process) stop() {
-	p.cmd.Process.Kill()
+	p.cmd.Cancel()
 	<-p.ended
 }

@@ -182,9 +182,7 @@ func (o *options) conns(each func(net.Conn) error) error {
 func transfers(o *options) error {
 	err := o.conns(func(c net.Conn) error { return transfer(o, c) })
 	if err == nil && o.tcp == "ours" {
-		// What was closed is not yet acknowledged, perhaps, and TIME-WAIT answers
-		// repetitions; the connections are in this process.
-		time.Sleep(2*o.config.MSL + 100*time.Millisecond)
+		time.Sleep(2*o.config.MSL + 100*time.Millisecond) // TIME-WAIT answers repetitions
 	}
 	return err
 }
@@ -226,8 +224,12 @@ func transfer(o *options, c net.Conn) error {
 	if err := <-sent; err != nil {
 		return fmt.Errorf("sending: %w", err)
 	}
-	if o.linger >= 0 {
-		c.(interface{ SetLinger(int) error }).SetLinger(o.linger)
+	linger := o.linger
+	if linger < 0 && o.tcp == "ours" {
+		linger = 30 // the connection is in this process, which must not end before it
+	}
+	if linger >= 0 {
+		c.(interface{ SetLinger(int) error }).SetLinger(linger)
 	}
 	if err := c.Close(); err != nil {
 		return err
