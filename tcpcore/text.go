@@ -84,7 +84,8 @@ func (e *Engine) finPlausible(seq segment.Seq) bool {
 // receive stores data, which lies within the window and begins at or beyond RCV.NXT.
 func (e *Engine) receive(now Time, seq segment.Seq, data []byte) {
 	e.count.BytesReceived += uint64(len(data))
-	e.rcv.mss = max(e.rcv.mss, len(data))
+	// What is longer than we allowed is several segments, which the carrier's system joined.
+	e.rcv.mss = max(e.rcv.mss, min(len(data), e.receiveMSS()))
 	r := &e.rcv
 	off := r.buf.len() + seq.Sub(r.nxt)
 	if seq == r.nxt && r.q.empty() {

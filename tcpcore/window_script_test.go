@@ -288,6 +288,23 @@ func TestDelayedACK(t *testing.T) {
 	s.wantAfter(499*ms, ACK, 1, 101)
 }
 
+// TestJoinedSegments receives several segments as one, as a carrier hands them on whose
+// system joined them.
+//
+// Shows: SHLD-19.
+func TestJoinedSegments(t *testing.T) {
+	s := newScript(t, "several segments in one are acknowledged at once, and are no measure for those to come", Config{}, Params{})
+	s.passive()
+	for i := range 20 {
+		s.recv(ACK, 1+29200*i, 1, 29200)
+		s.want(ACK, 1, 29201+29200*i)
+	}
+	s.recv(ACK, 1+29200*20, 1, 1460)
+	s.wantIdle()
+	s.recv(ACK, 1+29200*20+1460, 1, 1460)
+	s.want(ACK, 1, 1+29200*20+2920)
+}
+
 // TestACKLimits asks for delays that are too long, and for too many ACKs.
 //
 // Shows: MUST-40, RFC5681-5.
