@@ -265,7 +265,7 @@ func (s *shard) enter(f *flow) (*conn.Conn, error) {
 			f.key.localPort = ephemeral(func(p uint16) bool {
 				k := f.key
 				k.localPort = p
-				return !s.taken(k) && s.ports[p] == nil
+				return s.free(k)
 			})
 			s.mu.Unlock()
 			if f.key.localPort == 0 {

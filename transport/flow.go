@@ -90,6 +90,7 @@ func (f *flow) settleSource() {
 		return
 	}
 	f.s.mu.Lock()
+	f.s.learn(f.peer.Addr(), *a)
 	if k := f.s.keyOf(f.peer, *a, f.key.localPort, f.key.remotePort); f.s.flows[f.key] == f && !f.s.taken(k) {
 		delete(f.s.flows, f.key)
 		f.key = k

@@ -31,7 +31,8 @@ type shard struct {
 	users     int
 	exclusive bool // an Endpoint has it, and nobody else may listen
 	flows     map[key]*flow
-	hosts     map[host]int // flows by host, where peers can come from several ports
+	hosts     map[host]int              // flows by host, where peers can come from several ports
+	learnt    map[netip.Addr]netip.Addr // the local address that a peer answered to last, on a wildcard
 	ports     map[uint16]*port
 	waits     timeWaits
 	quiet     tcpcore.Time // until when a peer may have to be told again of a reset
@@ -277,6 +278,35 @@ func (s *shard) find(k key) (*flow, key) {
 
 // taken reports whether a new connection cannot have the key, the lock held.
 func (s *shard) taken(k key) bool { return s.flows[k] != nil || s.waits.has(k) }
+
+// maxLearnt bounds the addresses that a shard remembers.
+const maxLearnt = 1024
+
+// learn notes where a peer answered, the lock held.
+func (s *shard) learn(peer, local netip.Addr) {
+	if len(s.learnt) >= maxLearnt {
+		clear(s.learnt)
+	}
+	if s.learnt == nil {
+		s.learnt = make(map[netip.Addr]netip.Addr)
+	}
+	s.learnt[peer] = local
+}
+
+// free reports whether a dial may take the key's local port, the lock held. A connection
+// that was dialled from a wildcard has another key once it knows its address, and the
+// answers to the new one would be found to be the old one's.
+func (s *shard) free(k key) bool {
+	if s.taken(k) || s.ports[k.localPort] != nil {
+		return false
+	}
+	if !s.wild || k.local.IsValid() {
+		return true
+	}
+	known := k
+	known.local = s.learnt[k.peer.Addr()]
+	return s.hosts[k.host()] == 0 && !s.taken(known)
+}
 
 // params are what an engine is told when it opens.
 func (s *shard) params(k key) tcpcore.Params {

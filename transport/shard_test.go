@@ -522,3 +522,25 @@ func TestSequenceNumbersGrow(t *testing.T) {
 		}
 	})
 }
+
+// An Endpoint on a wildcard chooses no port for a dial that an open connection to the
+// same peer has, nor one in TIME-WAIT: of so many, chosen at random, some would meet.
+func TestWildcardDialsDoNotMeet(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		n := newMemNet()
+		a := mustEndpoint(t, n.open("192.0.2.1:1111", "192.0.2.3:1111"), nil)
+		b := mustEndpoint(t, n.open("192.0.2.2:2222"), nil)
+		serveEcho(t, b)
+		for i := range 800 {
+			ctx, cancel := context.WithTimeout(background, 10*time.Second)
+			c, err := a.DialContext(ctx, "tcp", "192.0.2.2:2222")
+			cancel()
+			if err != nil {
+				t.Fatalf("dial %d: %v", i, err)
+			}
+			if i%2 == 0 {
+				c.Close() // and into TIME-WAIT, since the other end follows
+			}
+		}
+	})
+}
