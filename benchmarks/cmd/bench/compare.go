@@ -20,6 +20,7 @@ const patience = 10 * time.Second
 
 // compare measures every cell in rounds, and reports.
 func compare(ctx context.Context, o options, cells []*cell, w, progress io.Writer) error {
+	all := ctx // the report is made even when the time is over
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	if o.profile != "" {
@@ -66,7 +67,7 @@ func compare(ctx context.Context, o options, cells []*cell, w, progress io.Write
 		s.Missing = append(s.Missing, "the run ended early: "+ctx.Err().Error())
 	}
 	s.Seconds = time.Since(s.Date).Seconds()
-	return s.report(o, cells, w)
+	return s.report(all, o, cells, w)
 }
 
 // measure is one measurement.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -39,6 +40,7 @@ type options struct {
 	profile string
 	timeout time.Duration
 	role    string
+	args    string // all of it
 }
 
 func main() {
@@ -74,6 +76,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, w, progress io.Wri
 // parse reads the command line; -h writes the usage to w.
 func parse(args []string, w io.Writer) (options, error) {
 	var o options
+	o.args = strings.Join(args, " ")
 	var only string
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(io.Discard)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"time"
@@ -8,6 +9,7 @@ import (
 
 // A summary is a whole run, as -json writes it.
 type summary struct {
+	Command    string // the arguments
 	Date       time.Time
 	Seconds    float64
 	Machine    machine
@@ -20,7 +22,7 @@ type summary struct {
 
 func newSummary(o options) *summary {
 	return &summary{
-		Date: time.Now().UTC(), Machine: thisMachine(),
+		Command: o.args, Date: time.Now().UTC(), Machine: thisMachine(),
 		Rounds: o.rounds, Time: o.time.Seconds(), Warm: o.warm.Seconds(),
 	}
 }
@@ -37,7 +39,7 @@ func (s *summary) of(place, work, stack string) figures {
 }
 
 // report prints the tables and writes the files that were asked for.
-func (s *summary) report(o options, cells []*cell, w io.Writer) error {
+func (s *summary) report(ctx context.Context, o options, cells []*cell, w io.Writer) error {
 	s.Bars = s.judge()
 	tables := s.tables(cells)
 	fmt.Fprintf(w, "%s, %d CPUs (%s), %s; load before: %s\n", s.Machine.System, s.Machine.CPUs, s.Machine.CPU, s.Machine.Go, s.Machine.Load)
@@ -48,6 +50,11 @@ func (s *summary) report(o options, cells []*cell, w io.Writer) error {
 	}
 	for _, m := range s.Missing {
 		fmt.Fprintf(w, "\nmissing: %s\n", m)
+	}
+	if o.docs != "" {
+		if err := s.writeDocs(ctx, o.docs, cells, tables); err != nil {
+			return fmt.Errorf("-docs: %w", err)
+		}
 	}
 	if o.json != "" {
 		if err := writeJSON(o.json, s); err != nil {

@@ -15,6 +15,7 @@ type table struct {
 	head  []string
 	rows  [][]string
 	notes []string
+	cells []*cell // that the rows are of, nil for the bars
 }
 
 func (t *table) text(w io.Writer) {
@@ -73,7 +74,7 @@ type column struct {
 // taskTable has a row for each stack.
 func (s *summary) taskTable(cells []*cell) *table {
 	first := cells[0]
-	t := &table{title: fmt.Sprintf("%s, %s (%s/%s)", first.task.about, placeAbout[first.place], first.place, first.task.name)}
+	t := &table{title: fmt.Sprintf("%s, %s (%s/%s)", first.task.about, placeAbout[first.place], first.place, first.task.name), cells: cells}
 	cols := s.columns(first)
 	t.head = []string{"stack"}
 	for _, c := range cols {

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+const docsHead = `# Benchmarks
+
+This page is written by
+
+%s
+
+and holds what one run found, on one machine. Figures drift from run to run by 20 %% and
+more, and between machines by more than that: compare within this page only, and run the
+command yourself.
+
+| | |
+|---|---|
+`
+
+const docsMethod = `
+## How it is measured
+
+Each measurement has a server and a client process of its own, one kind of work and one
+stack; where it hangs or fails, it does not count, and a note below its table says so. The
+rounds are interleaved, every other one backwards, so that whatever else the machine does
+meets all alike. The tables show medians, and the slowest and the fastest round beside them.
+
+A work runs for %g s before the window that counts, of %g s or more. Goodput is what the
+server's Read returned within that window, in 10^6 bytes per second. Processor time is that
+of both processes, user and system, within the same window; what the kernel does for them
+on other accounts is not in it. Writes and reads are of 256 KiB with one or two connections
+and of 64 KiB with more. In a ping-pong one side waits for the other; times are those of
+the round trip, from before Write until after Read, and processor time is per round trip.
+Memory is what the process has in RAM (RSS) beyond what it had with one connection, after a
+garbage collection and a few seconds of silence, without the kernel's.
+
+The kernel's TCP has its congestion control set by TCP_CONGESTION, as the stack's name
+says. Raw UDP is no contender but a limit: datagrams of 1452 bytes as large as fit into an
+Ethernet, one copy from and to the user's buffer at each end, no header, nothing sent
+again, and no more under way than the receiver has room for.
+
+| stack | what it is |
+|---|---|
+`
+
+// writeDocs writes the page and its plots below dir.
+func (s *summary) writeDocs(ctx context.Context, dir string, cells []*cell, tables []*table) error {
+	plots := filepath.Join(dir, "benchmarks")
+	if err := os.MkdirAll(plots, 0o755); err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, docsHead, "```sh\ncd benchmarks && go run ./cmd/bench "+s.Command+"\n```")
+	for _, row := range [][2]string{
+		{"date", s.Date.Format("2006-01-02 15:04 UTC")},
+		{"revision", s.Machine.Revision},
+		{"machine", fmt.Sprintf("%s, %d CPUs, memory %s", s.Machine.CPU, s.Machine.CPUs, s.Machine.Memory)},
+		{"system", s.Machine.System},
+		{"Go", s.Machine.Go},
+		{"peers", strings.Join(s.Machine.Peers, ", ")},
+		{"load average before the run", s.Machine.Load},
+		{"rounds", fmt.Sprintf("%d, in %.0f s altogether", s.Rounds, s.Seconds)},
+	} {
+		fmt.Fprintf(&b, "| %s | %s |\n", row[0], row[1])
+	}
+	for _, m := range s.Missing {
+		fmt.Fprintf(&b, "\nMissing: %s.\n", m)
+	}
+	for i, t := range tables {
+		if i == 0 && len(s.Bars) > 0 {
+			b.WriteString("\n## What is asked for, and what is reached\n\n")
+			t.markdown(&b)
+			b.WriteString("\n## Results\n")
+			continue
+		}
+		fmt.Fprintf(&b, "\n### %s\n\n", upperFirst(t.title))
+		for _, p := range s.plotsOf(t) {
+			if err := os.WriteFile(filepath.Join(plots, p.file), p.svg, 0o644); err != nil {
+				return err
+			}
+			fmt.Fprintf(&b, "![%s](benchmarks/%s)\n\n", p.title, p.file)
+		}
+		t.markdown(&b)
+	}
+	if p := s.scaling(); p != nil {
+		if err := os.WriteFile(filepath.Join(plots, p.file), p.svg, 0o644); err != nil {
+			return err
+		}
+		fmt.Fprintf(&b, "\n### %s\n\n![%s](benchmarks/%s)\n", p.title, p.title, p.file)
+	}
+	b.WriteString("\n## The engine alone\n\n")
+	b.WriteString("`go test -run '^$' -bench ... -benchmem ./tcpcore/...`: no system call, no copy that a\nconnection would not make, one CPU.\n\n")
+	b.WriteString(engine(ctx))
+	fmt.Fprintf(&b, docsMethod, s.Warm, s.Time)
+	seen := make(map[string]bool)
+	for _, c := range cells {
+		if !seen[c.stack.Name] {
+			seen[c.stack.Name] = true
+			fmt.Fprintf(&b, "| %s | %s |\n", c.stack.Name, c.stack.About)
+		}
+	}
+	return os.WriteFile(filepath.Join(dir, "benchmarks.md"), b.Bytes(), 0o644)
+}
+
+func upperFirst(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// engineBenchmarks are the hot functions' own.
+const engineBenchmarks = "^Benchmark(Receive|Send|Pair|ACK|Parse|Append|Checksum|OnAck|Ring|Scoreboard|Lookup)"
+
+var benchmarkLine = regexp.MustCompile(`(?m)^Benchmark\S+\s.*$`)
+
+// engine runs the Go benchmarks of the engine and returns their lines as a block.
+func engine(ctx context.Context) string {
+	dir, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "example.com/culvert").Output()
+	if err != nil {
+		return "Not measured: the library's source is not at hand.\n"
+	}
+	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", engineBenchmarks, "-benchmem", "-benchtime", "0.3s",
+		"./tcpcore/...", "./transport/...")
+	cmd.Dir = strings.TrimSpace(string(dir))
+	out, err := cmd.CombinedOutput()
+	lines := benchmarkLine.FindAllString(string(out), -1)
+	if err != nil || len(lines) == 0 {
+		return "Not measured: the benchmarks failed.\n"
+	}
+	return "```\n" + strings.Join(lines, "\n") + "\n```\n"
+}
