@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/culvert/tcpcore/congestion"
 	"example.com/culvert/tcpcore/segment"
 )
 
@@ -74,6 +75,9 @@ func newScript(t *testing.T, sentence string, cfg Config, p Params) *script {
 	t.Helper()
 	if err := cfg.Check(); err != nil {
 		t.Fatalf("%s: bad Config: %v", sentence, err)
+	}
+	if cfg.Congestion == nil { // stories are shorter without pacing
+		cfg.Congestion = congestion.NewRenoWith(congestion.RenoOptions{NoHyStart: true})
 	}
 	if p.LocalPort == 0 {
 		p.LocalPort = 1000

@@ -12,6 +12,7 @@ import (
 	"example.com/culvert/conn"
 	"example.com/culvert/listener"
 	"example.com/culvert/tcpcore"
+	"example.com/culvert/tcpcore/congestion"
 	"example.com/culvert/transport"
 )
 
@@ -84,8 +85,15 @@ func (d *dialing) finished() bool {
 	}
 }
 
-// newEndpoint makes the stack's side of a tap.
+// newEndpoint makes the stack's side of a tap. Scripts are written for a Reno that sends
+// what slow start allows at once.
 func (r *runner) newEndpoint(t *tap, c *transport.Config) (*transport.Endpoint, error) {
+	if c != nil && c.CongestionControl == "reno" {
+		conf := *c
+		conf.CongestionControl = ""
+		conf.Controller = congestion.NewRenoWith(congestion.RenoOptions{NoHyStart: true})
+		c = &conf
+	}
 	e, err := transport.NewEndpoint(t, c)
 	if err == nil {
 		r.ends = append(r.ends, e)

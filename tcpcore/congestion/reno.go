@@ -3,12 +3,13 @@ package congestion
 import "time"
 
 // Reno is the congestion control of RFC 5681 with appropriate byte counting
-// (RFC 3465): slow start, congestion avoidance, halving at a loss. It suits paths
-// with little loss and small bandwidth-delay products.
+// (RFC 3465): slow start, congestion avoidance, halving at a loss. The first slow start is
+// HyStart++ (RFC 9406). It suits paths with little loss and small bandwidth-delay products.
 type Reno struct {
 	aimd
-	opt    RenoOptions
-	credit int // acknowledged bytes not yet turned into window (RFC 5681 section 3.1)
+	opt     RenoOptions
+	hystart hystart
+	credit  int // acknowledged bytes not yet turned into window (RFC 5681 section 3.1)
 	// afterTimeout: slow start is going on because of a timeout.
 	afterTimeout bool
 	undo         struct {
@@ -25,6 +26,9 @@ type RenoOptions struct {
 	// ByteLimit is L of RFC 3465: how many segments one acknowledgment counts for, at
 	// most, in slow start. Default: 2, which that RFC allows at most.
 	ByteLimit int
+	// NoHyStart ends slow start at a loss only, and does not pace it. Default: HyStart++,
+	// paced at 2*cwnd/SRTT once the round trip is longer than 1 ms.
+	NoHyStart bool
 }
 
 // NewReno returns a Reno controller.
@@ -42,7 +46,11 @@ func NewRenoWith(o RenoOptions) func() Controller {
 func (*Reno) Name() string { return "reno" }
 
 // Start sets the initial window.
-func (r *Reno) Start(s Start) { r.start(s) }
+func (r *Reno) Start(s Start) {
+	r.start(s)
+	// Jitter must not end slow start: unlike CUBIC's, linear growth would not make up for it.
+	r.hystart.letter = true
+}
 
 // OnAck grows the window: by what was acknowledged in slow start, by one segment
 // per window after.
@@ -50,7 +58,14 @@ func (r *Reno) OnAck(a *Ack) {
 	r.onAck(a)
 	// "SHOULD NOT increase the congestion window in response to the receipt of an ECN-Echo
 	// ACK packet" (RFC 3168 section 6.1.2).
-	if a.InRecovery || a.Acked == 0 || a.Marked > 0 || !r.used.mayGrow(r.Cwnd, r.slowStart()) {
+	if a.InRecovery || a.Acked == 0 {
+		return
+	}
+	hy := r.firstSlowStart()
+	if hy && r.hystart.onAck(a) {
+		r.Ssthresh, hy = r.Cwnd, false // without its overshoot, which loses a window
+	}
+	if a.Marked > 0 || !r.used.mayGrow(r.Cwnd, r.slowStart()) {
 		return
 	}
 	acked := a.Acked
@@ -62,9 +77,15 @@ func (r *Reno) OnAck(a *Ack) {
 			limit = r.MSS
 		}
 		acked = min(acked, limit)
-		grow := min(acked, r.Ssthresh-r.Cwnd)
+		grow := acked
+		if hy {
+			grow = r.hystart.grow(acked)
+		}
+		grow = min(grow, r.Ssthresh-r.Cwnd)
 		r.Cwnd += grow
-		acked -= grow
+		if acked -= grow; r.slowStart() {
+			acked = 0
+		}
 	}
 	r.afterTimeout = r.afterTimeout && r.slowStart()
 	// RFC 5681 section 3.1, (3): one segment per window of acknowledged bytes.
@@ -103,5 +124,16 @@ func (r *Reno) OnSpurious(time.Duration) {
 	}
 }
 
-// PacingRate is 0: Reno is not paced, unless marks go on with a window of one segment.
-func (r *Reno) PacingRate() int64 { return r.slowRate() }
+// firstSlowStart is where HyStart++ watches: later ones have a threshold (RFC 9406 section
+// 4.3).
+func (r *Reno) firstSlowStart() bool { return r.Ssthresh == Infinite && !r.opt.NoHyStart }
+
+// PacingRate is 0: Reno is not paced, unless marks go on with a window of one segment; or
+// HyStart++ would take the queue that bursts make for the path's. The initial window is
+// a burst by intent (RFC 6928).
+func (r *Reno) PacingRate() int64 {
+	if r.firstSlowStart() && r.Cwnd > r.initial && r.srtt > time.Millisecond {
+		return max(rateOf(2*int64(r.Cwnd), r.srtt), 1)
+	}
+	return r.slowRate()
+}

@@ -254,3 +254,45 @@ func TestRenoPath(t *testing.T) {
 		t.Errorf("%d losses, %d timeouts", f.losses, f.timeouts)
 	}
 }
+
+// TestRenoHyStart checks that the first slow start heeds HyStart++ (RFC 9406 section 4.2): it
+// is paced beyond the initial window, grows by a quarter of what is acknowledged once round
+// trips become longer, and ends after five such rounds; a loss instead with NoHyStart.
+func TestRenoHyStart(t *testing.T) {
+	for _, plain := range []bool{false, true} {
+		r := NewRenoWith(RenoOptions{NoHyStart: plain})().(*Reno)
+		const rtt = 50 * time.Millisecond
+		r.Start(Start{MSS: 1000, Window: 10_000, RTT: rtt})
+		if r.PacingRate() != 0 {
+			t.Errorf("the initial window is paced, at %d", r.PacingRate())
+		}
+		now, delivered := time.Duration(0), int64(0)
+		round := func(rtt time.Duration) (grown float64) {
+			was := r.Cwnd
+			for left := was; left > 0; left -= 1000 {
+				now += time.Millisecond
+				delivered += 1000
+				r.OnAck(&Ack{Now: now, Acked: 1000, Prior: was, InFlight: was, Delivered: delivered, RTT: rtt, SRTT: rtt, CwndLimited: true})
+			}
+			return float64(r.Cwnd) / float64(was)
+		}
+		round(rtt)
+		round(rtt)
+		if paced := r.PacingRate() == rateOf(2*int64(r.Cwnd), rtt); paced == plain {
+			t.Errorf("NoHyStart %v: paced at %d, window %d", plain, r.PacingRate(), r.Cwnd)
+		}
+		round(rtt + 10*time.Millisecond)
+		if got := round(rtt + 10*time.Millisecond); plain != (got > 1.9) || !plain && got > 1.3 {
+			t.Errorf("NoHyStart %v: grew %.2f times in a round trip that is longer", plain, got)
+		}
+		for range 5 {
+			round(rtt + 10*time.Millisecond)
+		}
+		if over := r.Ssthresh != Infinite; over == plain {
+			t.Errorf("NoHyStart %v: slow start is over: %v", plain, over)
+		}
+		if was := r.Cwnd; !plain && (round(rtt) > 1.1 || r.PacingRate() != 0) {
+			t.Errorf("window %d after %d, paced at %d", r.Cwnd, was, r.PacingRate())
+		}
+	}
+}
