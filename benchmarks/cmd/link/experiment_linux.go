@@ -125,8 +125,9 @@ func (p *process) kill() {
 	p.cmd.Wait()
 }
 
-// warmUp is the share of the time that does not count when flows compete.
-const warmUp = 0.25
+// warmUp is the share of the time that does not count when flows compete: two CUBIC flows
+// that left slow start apart take a dozen seconds to meet.
+const warmUp = 0.5
 
 // transfer runs the flows of an entry at once.
 func (l *lab) transfer(ctx context.Context, e *entry, buffer int, seed uint64) (*result, error) {

@@ -17,7 +17,7 @@ import (
 
 const usage = `Compare the kernel's TCP, quic-go, kcp-go and culvert over an emulated path.
 
-  go run ./cmd/link                       every path that culvert has a bar on: half an hour
+  go run ./cmd/link                       every path that culvert has a bar on: over half an hour
   go run ./cmd/link -path all             every path, every stack: hours; it says how many
   go run ./cmd/link -path loss1,clean     these paths
   go run ./cmd/link -only kernel-bbr,culvert-reno -rounds 3 -time 5s
@@ -89,7 +89,7 @@ func parse(args []string, w io.Writer) (options, error) {
 	f.StringVar(&only, "only", "", "stacks to run, separated by commas (default all)")
 	f.IntVar(&o.rounds, "rounds", 5, "transfers per path and stack; the median counts")
 	f.DurationVar(&o.time, "time", 10*time.Second, "how long each transfer sends (default what the path's bars need)")
-	f.DurationVar(&o.fairTime, "fair-time", 30*time.Second, "how long two flows send together (default 12 s among the bars)")
+	f.DurationVar(&o.fairTime, "fair-time", 30*time.Second, "how long two flows send together (default 20 s among the bars)")
 	f.Uint64Var(&o.seed, "seed", 1, "of the first round; each further one has the next")
 	f.IntVar(&o.buffer, "buffer", 0, "culvert's send and receive buffers in bytes (default what culvert chooses)")
 	f.IntVar(&o.again, "again", 2, "how often to repeat a transfer that does not count, since the emulation was late")

@@ -113,7 +113,7 @@ func TestBarPaths(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if took := p.takes(o.rounds); took > 36*time.Minute {
+	if took := p.takes(o.rounds); took > 38*time.Minute {
 		t.Errorf("takes %v", took)
 	}
 	for _, b := range allBars {

@@ -119,13 +119,13 @@ var barPaths = []struct {
 	leaves []string // stacks, or what they end in
 }{
 	{"clean", 5 * time.Second, nil},
-	{"loss1", 8 * time.Second, nil},
-	{"loss5", 10 * time.Second, []string{"-cubic", "-reno", "quic-go", "kcp-go"}},
+	{"loss1", 7 * time.Second, nil},
+	{"loss5", 8 * time.Second, []string{"-cubic", "-reno", "quic-go", "kcp-go"}},
 	{"gigabit", 5 * time.Second, []string{"quic-go", "kcp-go"}},
 	{"reorder", 5 * time.Second, []string{"quic-go", "kcp-go"}},
 	{"burst", 6 * time.Second, []string{"quic-go", "kcp-go"}},
 	{"ackloss", 5 * time.Second, []string{"quic-go", "kcp-go"}},
-	{"outage", 9 * time.Second, []string{"quic-go", "kcp-go"}},
+	{"outage", 8 * time.Second, []string{"quic-go", "kcp-go"}},
 }
 
 // bars adds them, and the pairs.
@@ -146,7 +146,7 @@ func (p *plan) bars(o options) error {
 		p.entries = p.entries[:before+len(added)]
 	}
 	if !o.timeGiven {
-		o.fairTime = min(o.fairTime, 12*time.Second)
+		o.fairTime = min(o.fairTime, 20*time.Second)
 	}
 	return p.fair(o)
 }
