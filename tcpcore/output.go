@@ -359,7 +359,7 @@ func (e *Engine) transmitted(now Time, r *record, again bool) {
 	size, pipe := int(r.size), e.pipe()
 	e.ctl.OnSend(congestion.Send{
 		Now: time.Duration(now), InFlight: pipe, Retransmit: again,
-		Idle:           pipe == 0 && e.sent.len() == 0 && now.Sub(e.snd.lastSent) >= e.rtt.rto,
+		Idle:           !e.cfg.NoIdleRestart && pipe == 0 && e.sent.len() == 0 && now.Sub(e.snd.lastSent) >= e.rtt.rto,
 		IdleAppLimited: pipe == 0 && e.rate.appLimited != 0,
 	})
 	e.rate.onSend(now, r, pipe)
@@ -539,7 +539,8 @@ func (e *Engine) waitForWindow(now Time) {
 	}
 }
 
-// sendProbe sends a zero-window probe: the octet at SND.UNA, or the FIN. It does not
+// sendProbe sends a zero-window probe: the octet at SND.UNA, or the FIN; or nothing in a place
+// that has been acknowledged (Config.EmptyProbes). It does not
 // advance SND.NXT, so that our ACKs stay acceptable to a peer whose window is closed.
 func (e *Engine) sendProbe(now Time, t *Train) bool {
 	if !e.wanted.probe {
@@ -548,6 +549,13 @@ func (e *Engine) sendProbe(now Time, t *Train) bool {
 	e.wanted.probe = false
 	if e.snd.wnd > 0 || !e.unfinished() {
 		return false
+	}
+	if e.cfg.EmptyProbes {
+		s := e.header(now, e.snd.una.Add(-1), segment.ACK)
+		e.count.ZeroWindowProbes++
+		e.acknowledged()
+		e.emit(t, &s)
+		return true
 	}
 	b := trainer{e: e, t: t, hdr: e.header(now, e.snd.una, segment.ACK)}
 	if e.snd.buf.len() > 0 {

@@ -89,6 +89,10 @@ type Config struct {
 	// 5682). Default does, where SACK was negotiated.
 	NoFRTO bool
 
+	// NoIdleRestart keeps the congestion window over times without traffic. Default it
+	// restarts from the initial one after an RTO (RFC 5681 section 4.1).
+	NoIdleRestart bool
+
 	// PushWrites puts PSH on the last segment of each Write, and wherever half of the
 	// largest window was written without one, also when it is sent again, as Linux does.
 	// Default only on what empties the send buffer, as FreeBSD does.
@@ -121,6 +125,9 @@ type Config struct {
 	// ReceiveBuffer.
 	WindowClamp int
 
+	// EmptyProbes asks for a closed window with a segment without data from before it, as
+	// keep-alives do and Linux does. Default with the next octet (RFC 9293 section 3.8.6.1).
+	EmptyProbes bool
 	// KeepAlive switches keep-alive probes on. Default off (RFC 9293 MUST-25).
 	KeepAlive bool
 	// KeepAliveIdle is how long nothing arrives before the first probe. Default 2 h.
@@ -211,6 +218,8 @@ func (c *Config) settings() (*settings, error) {
 		NoWindowScale:     c.NoWindowScale,
 		ECN:               c.ECN,
 		NoTailLossProbe:   c.NoTailLossProbe,
+		NoIdleRestart:     c.NoIdleRestart,
+		EmptyProbes:       c.EmptyProbes,
 		PushWrites:        c.PushWrites,
 		QuickACKs:         c.QuickACKs,
 		ACKRule:           c.ACKRule,

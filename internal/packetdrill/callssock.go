@@ -2,6 +2,7 @@ package packetdrill
 
 import (
 	"fmt"
+	"io"
 	"syscall"
 	"time"
 
@@ -38,6 +39,7 @@ func callSocket(r *runner, c *Call) (*op, error) {
 	f := &file{r: r, conf: r.conf.c, ipv6: domain == 10 || r.ipv6, options: make(map[[2]int64]int64)}
 	f.keep.Idle, f.keep.Interval, f.keep.Count = r.conf.c.KeepAliveIdle, r.conf.c.KeepAliveInterval, r.conf.c.KeepAliveCount
 	f.nonblock = typ&constants["SOCK_NONBLOCK"] != 0
+	f.connTimeout = r.conf.connectTimeout
 	n, err := r.newFile(c, f)
 	if err != nil {
 		return nil, err
@@ -344,7 +346,7 @@ func (f *file) pendingError() error {
 	}
 	err := f.peekError()
 	f.readErr = nil
-	return err
+	return f.told(err)
 }
 
 // peekError looks for that error without taking it.
@@ -360,7 +362,12 @@ func (f *file) peekError() error {
 	}
 	// Nothing can be read any more, so Read tells how it ended.
 	f.asked = true
-	if _, err := f.c.Read(make([]byte, 1)); err != nil {
+	_, err := f.c.Read(make([]byte, 1))
+	if err == io.EOF && !f.shutWr {
+		// The stream ended before the connection broke: writing tells.
+		_, err = f.c.Write(make([]byte, 1))
+	}
+	if err != nil {
 		if n := errnoName(err); n != "" && n != "EBADF" {
 			f.readErr = err
 		}

@@ -51,10 +51,12 @@ type file struct {
 
 	rcvLowAt               int // SO_RCVLOWAT
 	rcvTimeout, sndTimeout time.Duration
-	more                   bool   // the last write said MSG_MORE
-	readErr                error  // how the connection broke, found by looking and not yet told
-	asked                  bool   // Read has told it
-	readSeq                uint32 // octets read so far
+	connTimeout            time.Duration // bounds connect; 0 is none
+	more                   bool          // the last write said MSG_MORE
+	before                 tcpcore.State // of the connection, when the last packet came
+	readErr                error         // how the connection broke, found by looking and not yet told
+	asked                  bool          // Read has told it
+	readSeq                uint32        // octets read so far
 	epoll                  *epollSet
 	piped                  *int // octets in the pipe
 }
@@ -115,7 +117,7 @@ func (f *file) listen(backlog int) error {
 	c := f.conf
 	c.Backlog = max(backlog, 1)
 	f.tap = f.r.w.newTap(f.port)
-	e, err := f.r.newEndpoint(f.tap, &c)
+	e, err := f.r.newEndpoint(f.tap, f.r.conf.used(c))
 	if err != nil {
 		return err
 	}
@@ -145,7 +147,7 @@ func (f *file) connect() error {
 		port = r.freePort()
 	}
 	f.tap = r.w.newTap(port)
-	e, err := r.newEndpoint(f.tap, &f.conf)
+	e, err := r.newEndpoint(f.tap, r.conf.used(f.conf))
 	if err != nil {
 		return err
 	}
@@ -160,6 +162,9 @@ func (f *file) connect() error {
 	r.flows = append(r.flows, f.flow)
 	r.sut = f.flow
 	ctx, cancel := context.WithCancel(context.Background())
+	if f.connTimeout > 0 {
+		ctx, cancel = context.WithTimeoutCause(ctx, f.connTimeout, syscall.ETIMEDOUT)
+	}
 	d := &dialing{cancel: cancel, done: make(chan struct{})}
 	f.dial = d
 	go func() {
@@ -172,6 +177,9 @@ func (f *file) connect() error {
 		}()
 		c, err := e.DialPort(ctx, "tcp", to, peer)
 		if err != nil {
+			if errors.Is(context.Cause(ctx), syscall.ETIMEDOUT) {
+				err = syscall.ETIMEDOUT
+			}
 			d.err = err
 			return
 		}
