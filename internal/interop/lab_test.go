@@ -194,11 +194,18 @@ type process struct {
 // start begins a command that has to end within limit.
 func (l *lab) start(limit time.Duration, ns string, command ...string) *process {
 	l.t.Helper()
+	return l.startWith(limit, ns, func(*exec.Cmd) {}, command...)
+}
+
+// startWith is start, after prepare has seen the command.
+func (l *lab) startWith(limit time.Duration, ns string, prepare func(*exec.Cmd), command ...string) *process {
+	l.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	p := &process{
 		t: l.t, what: strings.Join(command, " "), ended: make(chan error, 1), lines: make(chan string, 1000),
 		cmd: exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", ns}, command...)...),
 	}
+	prepare(p.cmd)
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		l.t.Fatal(err)

@@ -4,6 +4,7 @@
 //	peer transfer -tcp ours -listen :7000 -send 1000000 -expect 1000000
 //	peer transfer -tcp kernel -dial 10.0.0.1:7000 -send 1000000 -expect 1000000
 //	peer relay -tcp ours -listen :7000 -to-tcp kernel -to 127.0.0.1:22
+//	peer drive -tcp ours		does what standard input says, see drive.go
 //
 // It prints "listening ADDRESS" when it does, and "ok ..." for each connection that
 // ended well. The exit status is 0 if all did.
@@ -30,7 +31,7 @@ func main() {
 	log.SetFlags(log.Lmicroseconds)
 	log.SetPrefix("peer: ")
 	if len(os.Args) < 2 {
-		log.Fatal("usage: peer transfer|relay FLAGS")
+		log.Fatal("usage: peer transfer|relay|drive FLAGS")
 	}
 	var o options
 	if err := o.parse(os.Args[2:]); err != nil {
@@ -42,6 +43,8 @@ func main() {
 		err = transfers(&o)
 	case "relay":
 		err = relay(&o)
+	case "drive":
+		err = drive(&o)
 	default:
 		err = fmt.Errorf("unknown command %q", os.Args[1])
 	}
