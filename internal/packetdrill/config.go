@@ -203,13 +203,18 @@ var sysctls = map[string]sysctl{
 	}),
 	"net.ipv4.tcp_rto_max_ms":         ms(func(c *config) *time.Duration { return &c.c.MaxRTO }),
 	"net.ipv4.tcp_congestion_control": congestionControl,
-	"net.ipv4.tcp_wmem":               memory(func(c *config, n int) { c.c.SendBuffer = n }, true),
-	"net.ipv4.tcp_rmem":               receiveMemory,
-	"net.core.rmem_max":               set(func(c *config, n int) { c.rmemMax = n; c.linuxScale(0) }),
-	"net.ipv4.tcp_ecn":                set(func(c *config, n int) { c.c.ECN = n == 1 || n == 3 }),
-	"net.ipv4.tcp_early_retrans":      set(func(c *config, n int) { c.c.NoTailLossProbe = n == 0 }),
-	"net.ipv4.tcp_notsent_lowat":      set(func(c *config, n int) { c.c.NotSentLowWater = bound(int64(n)) }),
-	"net.ipv4.tcp_mtu_probing":        lacks("path MTU probing", 0, 1),
+	"net.ipv4.tcp_slow_start_after_idle": set(func(c *config, n int) {
+		if n == 0 {
+			c.c.AfterIdle = congestion.KeepAfterIdle
+		}
+	}),
+	"net.ipv4.tcp_wmem":          memory(func(c *config, n int) { c.c.SendBuffer = n }, true),
+	"net.ipv4.tcp_rmem":          receiveMemory,
+	"net.core.rmem_max":          set(func(c *config, n int) { c.rmemMax = n; c.linuxScale(0) }),
+	"net.ipv4.tcp_ecn":           set(func(c *config, n int) { c.c.ECN = n == 1 || n == 3 }),
+	"net.ipv4.tcp_early_retrans": set(func(c *config, n int) { c.c.NoTailLossProbe = n == 0 }),
+	"net.ipv4.tcp_notsent_lowat": set(func(c *config, n int) { c.c.NotSentLowWater = bound(int64(n)) }),
+	"net.ipv4.tcp_mtu_probing":   lacks("path MTU probing", 0, 1),
 
 	// FreeBSD
 	"net.inet.tcp.delayed_ack": set(func(c *config, n int) {
