@@ -19,6 +19,9 @@ type Config struct {
 	// InitialWindow is the congestion window to begin with, in segments
 	// (RFC 6928). Default 10.
 	InitialWindow int
+	// AfterIdle is what Reno and CUBIC do with a window that was not used (RFC 5681 section
+	// 4.1, RFC 2861, RFC 7661). Default restarts.
+	AfterIdle congestion.AfterIdle
 	// SendBuffer bounds the bytes that Write accepted and the peer has not
 	// acknowledged. Default tunes itself: twice the congestion window, from 64 KiB up to
 	// MaxSendBuffer.
@@ -97,9 +100,6 @@ type Config struct {
 	// NoFRTO does not look for spurious timeouts by sending new data first (F-RTO, RFC
 	// 5682). Default does, where SACK was negotiated.
 	NoFRTO bool
-	// NoIdleRestart keeps the congestion window over times without traffic. Default it
-	// restarts from the initial one after an RTO (RFC 5681 section 4.1).
-	NoIdleRestart bool
 	// EmptyProbes asks for a closed window with a segment without data from before it, as
 	// keep-alives do and Linux does. Default with the next octet (RFC 9293 section 3.8.6.1).
 	EmptyProbes bool
@@ -177,6 +177,7 @@ func (c *Config) Check() error {
 		num("QuickACKs", c.QuickACKs, 0, 255),
 		num("ACKRule", int(c.ACKRule), 0, int(ACKSecond)),
 		num("WindowScale", max(c.WindowScale, 0), 0, 14),
+		num("AfterIdle", int(c.AfterIdle), 0, int(congestion.KeepAfterIdle)),
 		num("MaxSendBuffer", c.MaxSendBuffer, 1, maxWindow),
 		num("MaxReceiveBuffer", c.MaxReceiveBuffer, 1, maxWindow),
 		num("NotSentLowWater", c.NotSentLowWater, 1, maxWindow),

@@ -17,7 +17,7 @@ func (e *Engine) initialWindow() int {
 
 // startController makes the controller and tells it of the connection.
 func (e *Engine) startController(s congestion.Start) {
-	s.MSS, s.NoSACK = e.snd.mss, !e.sack
+	s.MSS, s.NoSACK, s.AfterIdle = e.snd.mss, !e.sack, e.cfg.AfterIdle
 	// Two connections draw different lots.
 	s.Seed = uint64(e.p.TimestampOffset)<<32 | uint64(e.p.LocalPort)<<16 | uint64(e.remote)
 	e.ctl = e.cfg.Congestion()
@@ -28,7 +28,7 @@ func (e *Engine) startController(s congestion.Start) {
 // controller takes over window and slow start threshold from the old one. What the old
 // one gave away for a loss that turns out to be none is not given back.
 func (e *Engine) SetController(now Time, make func() Controller) {
-	e.cfg.Congestion = make
+	e.own().Congestion = make
 	if e.ctl == nil {
 		return
 	}

@@ -129,7 +129,7 @@ func (e *Engine) Info() Info {
 	i := Info{Counters: e.count}
 	i.State = e.state
 	i.RTT, i.RTTVar, i.MinRTT = e.rtt.srtt, e.rtt.rttvar, e.rtt.min
-	i.RTO = e.rtt.timeout(&e.cfg)
+	i.RTO = e.rtt.timeout(e.cfg)
 	i.SendMSS, i.ReceiveMSS = e.snd.mss, e.rcv.mss
 	i.CongestionWindow = e.window()
 	if e.ctl != nil {

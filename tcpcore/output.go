@@ -373,7 +373,7 @@ func (e *Engine) resent(now Time, i int) {
 	if i == 0 && e.timer.on(tRetransmit) {
 		// "a segment is never retransmitted too early, i.e., less than one RTO after the
 		// previous transmission of that segment" (RFC 6298 section 5).
-		e.timer.set(tRetransmit, now.Add(e.rtt.timeout(&e.cfg)))
+		e.timer.set(tRetransmit, now.Add(e.rtt.timeout(e.cfg)))
 	}
 }
 
@@ -386,11 +386,14 @@ func (e *Engine) transmitted(now Time, r *record, again bool) {
 		return
 	}
 	size, pipe := int(r.size), e.pipe()
-	e.ctl.OnSend(congestion.Send{
-		Now: time.Duration(now), InFlight: pipe, Retransmit: again,
-		Idle:           !e.cfg.NoIdleRestart && pipe == 0 && e.sent.len() == 0 && now.Sub(e.snd.lastSent) >= e.rtt.rto,
-		IdleAppLimited: pipe == 0 && e.rate.appLimited != 0,
-	})
+	s := congestion.Send{Now: time.Duration(now), InFlight: pipe, Retransmit: again, RTO: e.rtt.rto}
+	if pipe == 0 {
+		s.IdleAppLimited = e.rate.appLimited != 0
+		if since := now.Sub(e.snd.lastSent); e.sent.len() == 0 && since >= e.rtt.rto {
+			s.Idle, s.IdleFor = true, since
+		}
+	}
+	e.ctl.OnSend(s)
 	e.rate.onSend(now, r, pipe)
 	if e.sack {
 		e.rack.queue.push(xmit{r.seq, r.rate.order})
@@ -424,7 +427,7 @@ func (e *Engine) sentSomething(now Time) {
 	}
 	// RFC 6298 (5.1): "if the timer is not running, start it".
 	if e.sent.len() > 0 && !(e.snd.synAcked && e.snd.wnd == 0) {
-		e.timer.arm(tRetransmit, now.Add(e.rtt.timeout(&e.cfg)))
+		e.timer.arm(tRetransmit, now.Add(e.rtt.timeout(e.cfg)))
 	}
 }
 

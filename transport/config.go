@@ -28,6 +28,10 @@ type Config struct {
 	// InitialWindow is the congestion window to begin with, in segments
 	// (RFC 6928): 1 to 1000. Default 10.
 	InitialWindow int
+	// AfterIdle is what CUBIC and Reno do with a congestion window that was not used:
+	// restart as RFC 5681 has it, decay as RFC 2861, or keep it as RFC 7661. Default
+	// congestion.RestartAfterIdle.
+	AfterIdle congestion.AfterIdle
 	// SendBuffer bounds the bytes that Write took over and the peer has not
 	// acknowledged. Default tunes itself: twice the congestion window, from 64 KiB up to
 	// MaxSendBuffer.
@@ -88,10 +92,6 @@ type Config struct {
 	// NoFRTO does not look for spurious timeouts by sending new data first (F-RTO, RFC
 	// 5682). Default does, where SACK was negotiated.
 	NoFRTO bool
-
-	// NoIdleRestart keeps the congestion window over times without traffic. Default it
-	// restarts from the initial one after an RTO (RFC 5681 section 4.1).
-	NoIdleRestart bool
 
 	// PushWrites puts PSH on the last segment of each Write, and wherever half of the
 	// largest window was written without one, also when it is sent again, as Linux does.
@@ -184,6 +184,7 @@ const maxBacklog = 1000000
 // settings are a Config that was checked, in the form that connections want.
 type settings struct {
 	core    tcpcore.Config
+	engine  func() *tcpcore.Engine // makes one with core
 	hop     uint8
 	backlog int
 	conn    conn.Options
@@ -200,6 +201,7 @@ func (c *Config) settings() (*settings, error) {
 		Congestion:        c.Controller,
 		MSS:               c.MSS,
 		InitialWindow:     c.InitialWindow,
+		AfterIdle:         c.AfterIdle,
 		SendBuffer:        c.SendBuffer,
 		ReceiveBuffer:     c.ReceiveBuffer,
 		MaxSendBuffer:     c.MaxSendBuffer,
@@ -218,7 +220,6 @@ func (c *Config) settings() (*settings, error) {
 		NoWindowScale:     c.NoWindowScale,
 		ECN:               c.ECN,
 		NoTailLossProbe:   c.NoTailLossProbe,
-		NoIdleRestart:     c.NoIdleRestart,
 		EmptyProbes:       c.EmptyProbes,
 		PushWrites:        c.PushWrites,
 		QuickACKs:         c.QuickACKs,
@@ -280,5 +281,6 @@ func (c *Config) settings() (*settings, error) {
 		s.conn.Linger = 0
 	}
 	s.conn.KeepAlive = c.KeepAlive
+	s.engine = tcpcore.Maker(s.core)
 	return s, nil
 }
