@@ -202,6 +202,7 @@ func (e *Engine) established(now Time, rtt time.Duration) {
 		// Two connections draw different lots.
 		Seed: uint64(e.p.TimestampOffset)<<32 | uint64(e.p.LocalPort)<<16 | uint64(e.remote)})
 	e.rec = recoveryState{}
+	e.beginPath(now)
 	e.rack.fack = e.snd.una
 	e.keep.lastRecv = now
 	e.armKeepAlive(now)

@@ -97,6 +97,10 @@ type Config struct {
 	// NoFRTO does not look for spurious timeouts by sending new data first (F-RTO, RFC
 	// 5682). Default does, where SACK was negotiated.
 	NoFRTO bool
+	// NoMTUProbing switches off the search for larger segments that pass, and for smaller
+	// ones where large ones vanish (RFC 4821, RFC 8899); the network's reports still
+	// count. Default searches, if Params.MaxMMS is set.
+	NoMTUProbing bool
 	// KeepAlive switches keep-alive probes on. Default off.
 	KeepAlive bool
 	// KeepAliveIdle, KeepAliveInterval: how long nothing arrives before the first

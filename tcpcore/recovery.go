@@ -111,6 +111,13 @@ func (e *Engine) markLost(now Time, i int) int {
 	n := int(r.size)
 	e.sent.mark(i, lost)
 	e.ecnLost(r)
+	if e.trains.lost(r, e.sent.next) {
+		e.count.SpoiledTrains++
+		e.events |= EvTrainsSpoiled
+	}
+	if r.flags&recProbe != 0 {
+		e.mtuProbeFailed(now, r, false)
+	}
 	e.rate.lost += int64(n)
 	e.told.lost = congestion.Lost{
 		Now: time.Duration(now), Seq: uint32(r.seq), Size: n, TxInFlight: int(r.rate.txInFlight),
@@ -226,6 +233,7 @@ func (e *Engine) retransmitTimeout(now Time) {
 	if r.timeouts == 1 {
 		e.congestionEvent(now, congestion.Timeout, found)
 	}
+	e.checkBlackHole(now)
 	r.phase, r.point = afterTimeout, e.snd.nxt
 	r.dupACKs, r.credit = 0, 0
 	r.first = true // what was sent lately may fill the window of one segment
