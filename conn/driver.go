@@ -149,13 +149,22 @@ func (d *Driver) LastSent() segment.Seq {
 	return d.c.engine.LastSent()
 }
 
-// SetMMS tells that the largest segment which the carrier takes has changed, in
-// bytes, header included.
-func (d *Driver) SetMMS(mms int) {
+// SetMMS tells what the carrier takes from now on; see tcpcore.Engine.SetMMS.
+func (d *Driver) SetMMS(mms, most int) {
 	c := d.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.engine.SetMMS(c.now(), mms)
+	c.engine.SetMMS(c.now(), mms, most)
+	c.pump()
+}
+
+// TooBig tells of a report that the segment at seq was larger than mms; see
+// tcpcore.Engine.TooBig.
+func (d *Driver) TooBig(seq segment.Seq, mms int) {
+	c := d.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.engine.TooBig(c.now(), seq, mms)
 	c.pump()
 }
 

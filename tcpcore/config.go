@@ -103,6 +103,10 @@ type Config struct {
 	// EmptyProbes asks for a closed window with a segment without data from before it, as
 	// keep-alives do and Linux does. Default with the next octet (RFC 9293 section 3.8.6.1).
 	EmptyProbes bool
+	// NoMTUProbing switches off the search for larger segments that pass, and for smaller
+	// ones where large ones vanish (RFC 4821, RFC 8899); the network's reports still
+	// count. Default searches, if Params.MaxMMS is set.
+	NoMTUProbing bool
 	// KeepAlive switches keep-alive probes on. Default off.
 	KeepAlive bool
 	// KeepAliveIdle, KeepAliveInterval: how long nothing arrives before the first

@@ -74,6 +74,11 @@ type Counters struct {
 	PAWSDrops                      uint64
 	SoftErrors                     uint64
 	LastSoftError                  error
+	SpoiledTrains                  uint64 // times that losses were found to follow the segments' place in the train
+	PathMTU                        int    // the largest segment that the path is believed to take, header included
+	MTUProbes, MTUProbesLost       uint64 // sent to find out whether it takes larger ones (RFC 4821), and lost
+	BlackHoles                     uint64 // times that segments were made smaller since full ones timed out (RFC 4821 section 7.7)
+	TooBigReports, TooBigIgnored   uint64 // ICMP reports of segments too large for the path: believed, and not (RFC 5927)
 	CEReceived                     uint64 // segments with data that arrived marked CE
 	ECNReactions                   uint64 // reductions because the peer echoed marks
 }
@@ -130,6 +135,7 @@ func (e *Engine) Info() Info {
 	i.State = e.state
 	i.RTT, i.RTTVar, i.MinRTT = e.rtt.srtt, e.rtt.rttvar, e.rtt.min
 	i.RTO = e.rtt.timeout(e.cfg)
+	i.PathMTU = e.pmtu.size
 	i.SendMSS, i.ReceiveMSS = e.snd.mss, e.rcv.mss
 	i.CongestionWindow = e.window()
 	if e.ctl != nil {

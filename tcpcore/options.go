@@ -74,16 +74,12 @@ const minSendMSS = 32
 // setMSS derives Eff.snd.MSS (RFC 9293 section 3.7.1, MUST-16): of the options only
 // timestamps go with data.
 func (e *Engine) setMSS() {
-	mss := min(e.snd.peerMSS, e.receiveMSS())
-	if e.ts.on {
-		mss -= timestampsLen
-	}
-	e.snd.mss = max(mss, minSendMSS)
+	e.snd.mss = e.mssOf(min(e.pmtu.size, segment.FixedHeaderLen+min(e.snd.peerMSS, e.receiveMSS())))
 }
 
 // receiveMSS is the MSS that we announce (MUST-67).
 func (e *Engine) receiveMSS() int {
-	mss := max(e.p.MMS-segment.FixedHeaderLen, MinMSS)
+	mss := max(max(e.p.MMS, e.p.MaxMMS)-segment.FixedHeaderLen, MinMSS)
 	if e.cfg.MSS > 0 {
 		mss = min(mss, e.cfg.MSS)
 	}

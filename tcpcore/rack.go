@@ -121,6 +121,9 @@ func (e *Engine) rackDetect(now Time) (found int, news bool) {
 			break
 		}
 		k.queue.pop()
+		if e.forgiveProbe(now, i) {
+			continue
+		}
 		found += e.markLost(now, i)
 		news = news || e.rec.unanswered(x.order)
 	}

@@ -112,6 +112,13 @@ func (e *Engine) markLost(now Time, i int) int {
 	n := int(r.size)
 	e.sent.mark(i, lost)
 	e.ecnLost(r)
+	if e.trains.lost(r, e.sent.next) {
+		e.count.SpoiledTrains++
+		e.events |= EvTrainsSpoiled
+	}
+	if r.flags&recProbe != 0 {
+		e.mtuProbeFailed(now, r, false)
+	}
 	e.rate.lost += int64(n)
 	told := e.tell()
 	told.lost = congestion.Lost{
@@ -228,6 +235,7 @@ func (e *Engine) retransmitTimeout(now Time) {
 	if r.timeouts == 1 {
 		e.congestionEvent(now, congestion.Timeout, found)
 	}
+	e.checkBlackHole(now)
 	r.phase, r.point = afterTimeout, e.snd.nxt
 	r.dupACKs, r.credit = 0, 0
 	r.first = true // what was sent lately may fill the window of one segment

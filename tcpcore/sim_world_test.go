@@ -170,6 +170,13 @@ func (s *sim) makeHost(h *simHost, mms int) {
 	}
 	h.mms = mms
 	h.p = Params{ISN: s.rng.Uint32(), TimestampOffset: s.rng.Uint32(), MMS: mms, IPv6: s.chance(0.5)}
+	// By lots of its own, so that seeds mean what they did before.
+	if lot := rand.New(rand.NewPCG(uint64(s.seed), uint64(h.name))); lot.IntN(2) == 0 {
+		h.p.MaxMMS = mms // a path to be searched
+		if lot.IntN(2) == 0 && mms > 200 {
+			h.p.MMS = 100 + lot.IntN(mms-100)
+		}
+	}
 	if s.chance(0.2) {
 		h.p.ISN = -uint32(s.rng.IntN(100_000)) // wraps soon
 	}

@@ -2,11 +2,13 @@ package transport
 
 import (
 	"fmt"
+	"log/slog"
 	"time"
 
 	"example.com/culvert/conn"
 	"example.com/culvert/tcpcore"
 	"example.com/culvert/tcpcore/congestion"
+	"example.com/culvert/udpcarrier"
 )
 
 // Config holds every tunable of connections and listeners. The zero value works:
@@ -113,6 +115,10 @@ type Config struct {
 	// SACK-permitted, timestamps. Default as Linux: MSS, SACK-permitted, timestamps,
 	// window scale.
 	ScaleFirst bool
+	// NoMTUProbing switches off the search for larger segments that pass, and for smaller
+	// ones where large ones vanish (RFC 4821, RFC 8899); the network's reports still
+	// count. Default searches, if the carrier can: see carrier.Prober.
+	NoMTUProbing bool
 
 	// Cork holds back segments that are not full, up to 200 ms, until
 	// conn.Conn.SetCork takes it away. Default off.
@@ -168,6 +174,13 @@ type Config struct {
 	// Where the carrier cannot set it, it has no effect. Default the system's.
 	HopLimit int
 
+	// NoGSO and NoGRO switch segmentation and receive offload off for the UDP sockets that
+	// are opened with this Config, and Logger is told once of each path on which segments go one
+	// by one since trains failed there; see udpcarrier.Options. A socket that is there already
+	// stays as it is. Default uses what the system has, and slog.Default.
+	NoGSO, NoGRO bool
+	Logger       *slog.Logger
+
 	// Linger is what Close does with data that is not yet acknowledged: positive,
 	// it blocks for so many seconds at most; negative, it discards the data and
 	// resets the connection. conn.Conn.SetLinger changes it. Default 0: Close
@@ -188,6 +201,7 @@ type settings struct {
 	hop     uint8
 	backlog int
 	conn    conn.Options
+	udp     udpcarrier.Options
 }
 
 // settings returns the checked form of c, which may be nil, or an error that names
@@ -197,6 +211,7 @@ func (c *Config) settings() (*settings, error) {
 		c = &Config{}
 	}
 	s := &settings{backlog: c.Backlog, hop: uint8(c.HopLimit)}
+	s.udp = udpcarrier.Options{NoGSO: c.NoGSO, NoGRO: c.NoGRO, Logger: c.Logger}
 	s.core = tcpcore.Config{
 		Congestion:        c.Controller,
 		MSS:               c.MSS,
@@ -227,6 +242,7 @@ func (c *Config) settings() (*settings, error) {
 		RoundWindow:       c.RoundWindow,
 		WindowScale:       c.WindowScale,
 		ScaleFirst:        c.ScaleFirst,
+		NoMTUProbing:      c.NoMTUProbing,
 		Cork:              c.Cork,
 		NotSentLowWater:   c.NotSentLowWater,
 		WindowClamp:       c.WindowClamp,

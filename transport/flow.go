@@ -67,6 +67,13 @@ func (f *flow) Transmit(trains []*tcpcore.Train) {
 // SetHopLimit is for conn.Conn.SetHopLimit.
 func (f *flow) SetHopLimit(n uint8) { f.hop.Store(uint32(n)) }
 
+// TrainsSpoiled has the carrier send segments one by one on this path, if it can.
+func (f *flow) TrainsSpoiled() {
+	if d, ok := f.s.car.(interface{ DistrustTrains(netip.AddrPort) }); ok {
+		d.DistrustTrains(f.peer)
+	}
+}
+
 // Established tells whoever waits for the handshake.
 func (f *flow) Established() {
 	if f.backlog != nil {
