@@ -62,7 +62,6 @@ func (*Cubic) Name() string { return "cubic" }
 func (c *Cubic) Start(s Start) {
 	c.start(s)
 	c.prior = c.Cwnd
-	c.hystart.letter = c.opt.PlainHyStart
 }
 
 // OnSend keeps idle time out of the curve (section 4.2: t MUST NOT include it).
