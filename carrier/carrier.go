@@ -74,6 +74,8 @@ type Caps struct {
 	Trains bool
 	// TrafficClass: Datagram.TrafficClass is honoured on sending.
 	TrafficClass bool
+	// Gather: WriteBatch takes Datagram.Heads.
+	Gather bool
 	// Interrupt: the carrier is an Interrupter.
 	Interrupt bool
 	// HopLimit: Datagram.HopLimit is honoured on sending.
@@ -102,7 +104,12 @@ type Datagram struct {
 	// Data is one segment, or several of SegmentSize bytes each, the last of
 	// which may be shorter.
 	Data []byte
-	// SegmentSize divides Data; 0 means that Data is a single segment.
+	// Heads, if it is not empty, is how the segments begin, HeadSize bytes for each, and Data
+	// is only what follows these: TCP's headers, and its data where it lies in the send
+	// buffer. Only a carrier with Caps.Gather is asked to send that, and nothing is received so.
+	Heads    []byte
+	HeadSize int
+	// SegmentSize divides Data (with Heads, it is the size of both parts together); 0 means that Data is a single segment.
 	SegmentSize int
 	// TrafficClass is the IPv4 TOS or IPv6 traffic class octet:
 	// DSCP in the upper six bits, ECN (RFC 3168) in the lower two.

@@ -34,6 +34,7 @@ func (c *core) pump() {
 		c.mu.Unlock()
 		c.host.Transmit(c.trains[:n])
 		for i, t := range c.trains[:n] {
+			t.Data = nil // which is the engine's
 			trainPool.Put(t)
 			c.trains[i] = nil
 		}

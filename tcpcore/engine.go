@@ -22,6 +22,8 @@ type Params struct {
 	// MMS is the largest segment, header included, that the carrier takes to the
 	// peer and from it (MMS_S and MMS_R of RFC 9293 section 3.7.1).
 	MMS int
+	// Gather lets a train leave its data in the send buffer, see Train.Data.
+	Gather bool
 	// MarksVisible tells that the carrier reports the traffic class of what arrives.
 	MarksVisible bool
 	// IPv6 selects the default send MSS of IPv6.

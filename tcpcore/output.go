@@ -11,7 +11,7 @@ import (
 // Output fills t with what is to be sent next and reports whether there was anything.
 // It is called until it reports false, after Input, Advance and the user's calls.
 func (e *Engine) Output(now Time, t *Train) bool {
-	t.Buf, t.SegmentSize, t.TrafficClass = t.Buf[:0], 0, e.cfg.TrafficClass
+	t.Buf, t.Data, t.HeadSize, t.SegmentSize, t.TrafficClass = t.Buf[:0], nil, 0, 0, e.cfg.TrafficClass
 	if e.reply.due {
 		e.sendReply(now, t)
 		return true
@@ -201,6 +201,28 @@ type trainer struct {
 	t   *Train
 	hdr segment.Segment
 	n   int // header length
+	// room is how much data from the first segment on lies in one piece in the send
+	// buffer, of a train that leaves it there.
+	room int
+}
+
+// gatherFrom is how large a segment must be to be worth leaving where it is: the system
+// takes longer for many short pieces than a copy does.
+const gatherFrom = 4096
+
+// gather lets the train leave its data in the send buffer, if its first segment, of size
+// octets from seq on, is worth that and lies there in one piece. It is for data that was never
+// sent: what a peer acknowledges makes room for other data, perhaps while the train is
+// still on its way to the carrier.
+func (b *trainer) gather(seq segment.Seq, size int) {
+	e := b.e
+	if !e.p.Gather || size < gatherFrom {
+		return
+	}
+	off := seq.Sub(e.sndData())
+	if p, _ := e.snd.buf.at(off, e.snd.buf.len()-off); len(p) >= size {
+		b.room, b.t.Data = len(p), p[:0]
+	}
 }
 
 // fits reports whether a segment with size octets can join the train.
@@ -208,9 +230,11 @@ func (b *trainer) fits(size int) bool {
 	if len(b.t.Buf) == 0 {
 		return true
 	}
-	whole := len(b.t.Buf)%b.t.SegmentSize == 0 // none was shorter
+	n := len(b.t.Buf) + len(b.t.Data)
+	whole := n%b.t.SegmentSize == 0 // none was shorter
 	return whole && b.n+size <= b.t.SegmentSize && b.hdr.Flags&segment.URG == 0 &&
-		len(b.t.Buf)+b.n+size <= MaxTrainBytes && len(b.t.Buf)/b.t.SegmentSize < MaxTrainSegments
+		n+b.n+size <= MaxTrainBytes && n/b.t.SegmentSize < MaxTrainSegments &&
+		(b.room == 0 || len(b.t.Data)+size <= b.room)
 }
 
 // add appends a segment with size octets of the send buffer from seq on.
@@ -238,7 +262,9 @@ func (b *trainer) add(seq segment.Seq, size int, flags segment.Flags) {
 	}
 	segment.PutFlags(t.Buf[start:], b.hdr.Flags|flags)
 	b.hdr.Flags &^= segment.CWR // on one segment only
-	if size > 0 {
+	if b.room > 0 {
+		t.Data, t.HeadSize = t.Data[:len(t.Data)+size], b.n
+	} else if size > 0 {
 		end := len(t.Buf)
 		t.Buf = grown(t.Buf, size)
 		e.snd.buf.peek(seq.Sub(e.sndData()), t.Buf[end:])
@@ -441,6 +467,7 @@ func (e *Engine) sendNew(now Time, t *Train) bool {
 		}
 		if len(t.Buf) == 0 {
 			b.hdr = e.header(now, s.nxt, segment.ACK)
+			b.gather(s.nxt, size)
 			if e.ecn.on && !e.ecn.mute {
 				t.TrafficClass |= 2 // ECT(0), on new data only (RFC 3168 section 6.1.5)
 			}

@@ -9,8 +9,17 @@ import (
 )
 
 // BenchmarkBulk sends one way over loopback.
-func BenchmarkBulk(b *testing.B) {
-	c1, c2, stop, err := pipe(&transport.Dialer{Config: quick()}, &transport.ListenConfig{Config: quick()}, "127.0.0.1:0")()
+func BenchmarkBulk(b *testing.B) { bulk(b, quick()) }
+
+// BenchmarkBulkEthernet does so with segments as on an Ethernet.
+func BenchmarkBulkEthernet(b *testing.B) {
+	cfg := quick()
+	cfg.MSS = 1452
+	bulk(b, cfg)
+}
+
+func bulk(b *testing.B, cfg *transport.Config) {
+	c1, c2, stop, err := pipe(&transport.Dialer{Config: cfg}, &transport.ListenConfig{Config: cfg}, "127.0.0.1:0")()
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -44,14 +44,17 @@ func (f *flow) Transmit(trains []*tcpcore.Train) {
 		source = *a // RFC 9293 MUST-45: always the address of the previous segments
 	}
 	for _, t := range trains {
-		size := t.SegmentSize
-		if size >= len(t.Buf) {
-			size = 0
-		}
-		f.out = append(f.out, carrier.Datagram{
-			Peer: f.peer, Local: source, Data: t.Buf, SegmentSize: size,
+		d := carrier.Datagram{
+			Peer: f.peer, Local: source, Data: t.Buf,
 			TrafficClass: t.TrafficClass, HopLimit: f.cfg.hop,
-		})
+		}
+		if len(t.Data) > 0 {
+			d.Heads, d.HeadSize, d.Data = t.Buf, t.HeadSize, t.Data
+		}
+		if t.SegmentSize < len(t.Buf)+len(t.Data) {
+			d.SegmentSize = t.SegmentSize
+		}
+		f.out = append(f.out, d)
 	}
 	f.s.seal(f.out)
 	f.s.write(f.out, f.sendFailed)

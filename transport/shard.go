@@ -317,6 +317,7 @@ func (s *shard) params(k key) tcpcore.Params {
 		ISN:             tcpcore.ISN(secret(), local, k.peer, k.localPort, k.remotePort),
 		TimestampOffset: tcpcore.TimestampOffset(secret(), local, k.peer, k.localPort, k.remotePort),
 		MMS:             s.car.MMS(k.peer),
+		Gather:          s.caps.Gather && !s.caps.Checksum,
 		MarksVisible:    s.caps.TrafficClass,
 		IPv6:            k.peer.Addr().Is6(),
 	}

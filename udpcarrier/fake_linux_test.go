@@ -38,7 +38,10 @@ func (f *fake) sendmmsg(fd uintptr, ms []unix.Mmsghdr) (int, syscall.Errno) {
 	var seen []message
 	for i := range ms {
 		h := &ms[i].Hdr
-		m := message{size: int(h.Iov.Len)}
+		var m message
+		for _, v := range unsafe.Slice(h.Iov, h.Iovlen) {
+			m.size += int(v.Len)
+		}
 		if h.Name != nil {
 			m.peer = (*sockaddr)(unsafe.Pointer(h.Name)).addrPort(h.Namelen)
 		}

@@ -162,6 +162,7 @@ func (c *Carrier) openSocket(u *net.UDPConn) error {
 	c.caps.Interrupt = true
 	if !c.opts.portable {
 		if l := newBatchLink(s); l != nil {
+			c.caps.Gather = true
 			c.caps.Trains, c.caps.TrafficClass, c.caps.HopLimit = s.gso, true, true
 			c.link = l
 			return nil

@@ -16,6 +16,9 @@ import (
 const (
 	// writeBatch is how many messages one system call is given at most.
 	writeBatch = 64
+	// writePieces is of how many pieces they may consist: four trains of a header and
+	// data for each segment.
+	writePieces = 4 * 2 * maxTrainSegments
 	// maxTrainSegments is what every kernel with UDP_SEGMENT takes (UDP_MAX_SEGMENTS,
 	// which later grew to 128).
 	maxTrainSegments = 64
@@ -29,9 +32,10 @@ const (
 type writer struct {
 	link *batchLink // in use by
 	ms   [writeBatch]unix.Mmsghdr
-	iovs [writeBatch]unix.Iovec
+	iovs [writePieces]unix.Iovec
 	at   [writeBatch]position // where the message begins
-	used int                  // messages that hold somebody's bytes
+	size [writeBatch]int      // its bytes
+	used int                  // iovs that hold somebody's bytes
 
 	// Addresses and control messages, one each for runs of equal ones.
 	names [writeBatch]sockaddr
@@ -52,10 +56,6 @@ type position struct{ datagram, offset int }
 
 var writers = sync.Pool{New: func() any {
 	w := new(writer)
-	for i := range w.ms {
-		w.ms[i].Hdr.Iov = &w.iovs[i]
-		w.ms[i].Hdr.SetIovlen(1)
-	}
 	w.try = func(fd uintptr) { w.sent, w.errno = w.link.sys.sendmmsg(fd, w.ms[w.first:w.last]) }
 	w.wait = func(fd uintptr) bool {
 		w.try(fd)
@@ -82,7 +82,7 @@ func (w *writer) release() {
 // isTrain reports whether the i-th message is several segments.
 func (w *writer) isTrain(i int, ds []carrier.Datagram) bool {
 	d := &ds[w.at[i].datagram]
-	return d.SegmentSize > 0 && int(w.iovs[i].Len) > d.SegmentSize
+	return d.SegmentSize > 0 && w.size[i] > d.SegmentSize
 }
 
 func (l *batchLink) write(ds []carrier.Datagram) (int, error) {
@@ -166,6 +166,7 @@ func (l *batchLink) load(w *writer, ds []carrier.Datagram, next *position, apart
 		size uint32
 		key  controlKey
 		oob  []byte
+		iov  int
 	)
 	for ; next.datagram < len(ds); next.datagram, next.offset = next.datagram+1, 0 {
 		d := &ds[next.datagram]
@@ -186,9 +187,10 @@ func (l *batchLink) load(w *writer, ds []carrier.Datagram, next *position, apart
 			v4: !l.inet6 || peer.Addr().Unmap().Is4(),
 		}
 		// How many bytes a segment has, and a message.
+		total := len(d.Heads) + len(d.Data)
 		segment, step := d.SegmentSize, d.SegmentSize
-		if segment <= 0 || segment >= len(d.Data) {
-			segment, step = len(d.Data), len(d.Data)
+		if segment <= 0 || segment >= total {
+			segment, step = total, total
 		} else if l.gso && apart != next.datagram && !l.c.trains.distrusted(peer.Addr()) {
 			step = max(segment, min(maxTrainSegments, maxDatagram/segment)*segment)
 		}
@@ -196,7 +198,7 @@ func (l *batchLink) load(w *writer, ds []carrier.Datagram, next *position, apart
 			if n == len(w.ms) {
 				return n, nil
 			}
-			end := min(next.offset+step, len(d.Data))
+			end := min(next.offset+step, total)
 			if k.segmentSize = 0; end-next.offset > segment {
 				k.segmentSize = uint16(segment)
 			}
@@ -207,17 +209,50 @@ func (l *batchLink) load(w *writer, ds []carrier.Datagram, next *position, apart
 			h.Name, h.Namelen = name, size
 			h.Control = unsafe.SliceData(oob)
 			h.SetControllen(len(oob))
-			w.iovs[n].Base = unsafe.SliceData(d.Data[next.offset:])
-			w.iovs[n].SetLen(end - next.offset)
-			w.at[n] = *next
+			k := w.pieces(iov, d, segment, next.offset, end)
+			if k == iov {
+				return n, nil
+			}
+			h.Iov = &w.iovs[iov]
+			h.SetIovlen(k - iov)
+			iov = k
+			w.at[n], w.size[n] = *next, end-next.offset
 			n++
-			w.used = max(w.used, n)
-			if next.offset = end; end == len(d.Data) {
+			w.used = max(w.used, iov)
+			if next.offset = end; end == total {
 				break
 			}
 		}
 	}
 	return n, nil
+}
+
+// pieces describes the bytes of d from offset to end, where d's segments begin and end, by
+// w.iovs from k on, and returns the next k; the same if there is no room. Segments have
+// size bytes but the last.
+func (w *writer) pieces(k int, d *carrier.Datagram, size, offset, end int) int {
+	if len(d.Heads) == 0 {
+		if k == len(w.iovs) {
+			return k
+		}
+		w.iovs[k].Base = unsafe.SliceData(d.Data[offset:])
+		w.iovs[k].SetLen(end - offset)
+		return k + 1
+	}
+	i := offset / size
+	head, data := i*d.HeadSize, i*(size-d.HeadSize)
+	if k+2*((end-offset+size-1)/size) > len(w.iovs) {
+		return k
+	}
+	for ; offset < end; offset += size {
+		n := min(size, end-offset) - d.HeadSize
+		w.iovs[k].Base = &d.Heads[head]
+		w.iovs[k].SetLen(d.HeadSize)
+		w.iovs[k+1].Base = unsafe.SliceData(d.Data[data:])
+		w.iovs[k+1].SetLen(n)
+		k, head, data = k+2, head+d.HeadSize, data+n
+	}
+	return k
 }
 
 // send sends the first n messages, or tells how many before the one that fails.

@@ -22,6 +22,7 @@ var tests = []struct {
 	{"Batch", testBatch},
 	{"Trains", testTrains},
 	{"LongTrain", testLongTrain},
+	{"Gather", testGather},
 	{"Borrowed", testBorrowed},
 	{"Addresses", testAddresses},
 	{"Largest", testLargest},
@@ -118,6 +119,39 @@ func testTrains(t *testing.T, p Pair) {
 			}
 			ds = append(ds, d)
 			for seg := range d.Segments {
+				want = append(want, seg)
+			}
+		}
+		send(t, p.A, ds...)
+		expect(t, b, want)
+	}
+}
+
+// testGather: where the carrier puts headers and data together, the segments are the same.
+func testGather(t *testing.T, p Pair) {
+	b := read(t, p.B)
+	if !p.A.Caps().Gather {
+		return
+	}
+	const head = 20
+	for _, c := range []struct{ total, size int }{
+		{1000, 100}, {1021, 100}, {99, 100}, {100, 100}, {64 * 300, 300}, {64*300 + 20, 300}, {100 * 60, 60}, {1020, 1000}, {14 * 1400, 1400},
+	} {
+		var ds []carrier.Datagram
+		var want [][]byte
+		for i := range 4 {
+			d := carrier.Datagram{Peer: p.ToB, SegmentSize: c.size, HeadSize: head}
+			all := carrier.Datagram{Data: p.there(c.total+c.size+i, c.total, c.size), SegmentSize: c.size}
+			if i == 1 {
+				all.Data, all.SegmentSize, d.SegmentSize = p.there(c.total+c.size+i, min(c.total, 1400), 0), 0, 0
+			}
+			for seg := range all.Segments {
+				d.Heads = append(d.Heads, seg[:head]...)
+				d.Data = append(d.Data, seg[head:]...)
+				want = append(want, seg)
+			}
+			ds = append(ds, d, carrier.Datagram{Peer: p.ToB, Data: all.Data, SegmentSize: all.SegmentSize})
+			for seg := range all.Segments {
 				want = append(want, seg)
 			}
 		}
