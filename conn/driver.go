@@ -15,15 +15,28 @@ import (
 // acknowledged (RFC 9293 MUST-58, MUST-59). It keeps nothing of s. It reports
 // whether s is a SYN that ended TIME-WAIT and belongs to a listener (RFC 6191).
 func (d *Driver) Receive(now tcpcore.Time, s *segment.Segment) (reopen bool) {
-	d.c.mu.Lock()
-	defer d.c.mu.Unlock()
-	d.c.refused, d.c.soft = refusals{}, nil
-	if d.c.engine.State() == tcpcore.Closed {
+	d.Lock()
+	defer d.Unlock()
+	return d.ReceiveLocked(now, s)
+}
+
+// Lock and Unlock are round several calls of ReceiveLocked, so that a run of segments costs
+// one lock. In between no other method may be called.
+func (d *Driver) Lock() { d.c.mu.Lock() }
+
+// Unlock ends what Lock began.
+func (d *Driver) Unlock() { d.c.mu.Unlock() }
+
+// ReceiveLocked is Receive between Lock and Unlock.
+func (d *Driver) ReceiveLocked(now tcpcore.Time, s *segment.Segment) (reopen bool) {
+	c := d.c
+	c.refused, c.soft = refusals{}, nil
+	if c.engine.State() == tcpcore.Closed {
 		// It ended with an earlier segment of this batch. Nothing may take the place
 		// of the reset that the engine has for the peer.
 		return false
 	}
-	return d.c.engine.Input(d.c.at(now), s)
+	return c.engine.Input(c.at(now), s)
 }
 
 // Finish ends a batch of Receive calls: it wakes readers and writers and sends what

@@ -40,6 +40,10 @@ func (e *Engine) processACK(now Time, s *segment.Segment) {
 	if s.Ack.Less(e.snd.una) {
 		return // an old duplicate: "it can be ignored"
 	}
+	if e.oldNews(s) {
+		e.setWindow(s)
+		return
+	}
 	e.checkAppLimited()
 	a := acked{flight: e.pipe(), advanced: e.snd.una.Less(s.Ack)}
 	// RFC 5681 section 2: outstanding data, no data, no SYN or FIN, the same
@@ -102,6 +106,16 @@ func (e *Engine) processACK(now Time, s *segment.Segment) {
 	if a.advanced || a.sacked > 0 {
 		e.armProbe(now)
 	}
+}
+
+// oldNews reports whether an acknowledgment, which is no older than SND.UNA, is of no
+// interest to anything below: the peer sends and we do not, so that nothing is
+// outstanding, and its window is as it was. So are nearly all of a one-way transfer.
+func (e *Engine) oldNews(s *segment.Segment) bool {
+	w := &e.snd
+	return s.Len() > 0 && s.Ack == w.una && e.sent.len() == 0 && s.Options.SACKCount == 0 && w.wnd > 0 && int(s.Window)<<w.shift == w.wnd &&
+		e.rec.phase == open && !e.timer.on(tPersist) && s.Flags&(segment.ECE|segment.CWR) == 0 &&
+		(w.wl1.Less(s.Seq) || w.wl1 == s.Seq && w.wl2.LessEq(s.Ack))
 }
 
 // restartRetransmit is RFC 6298 section 5 after an acknowledgment of something new: (5.2)

@@ -476,7 +476,8 @@ func (e *Engine) sendNew(now Time, t *Train) bool {
 				e.ecn.cwr = false
 			}
 		}
-		r := record{seq: s.nxt, size: uint32(size), times: 1}
+		r := e.sent.slot()
+		*r = record{seq: s.nxt, size: uint32(size), times: 1}
 		if t.TrafficClass&3 != 0 {
 			r.flags |= recECT
 		}
@@ -492,8 +493,8 @@ func (e *Engine) sendNew(now Time, t *Train) bool {
 		}
 		b.add(s.nxt, size, flags)
 		s.nxt = s.nxt.Add(int(r.size))
-		e.transmitted(now, &r, false)
-		e.sent.push(r)
+		e.transmitted(now, r, false)
+		e.sent.commit()
 		if e.wanted.beyond {
 			break
 		}

@@ -29,10 +29,9 @@ func (c *rateState) onSend(now Time, r *record, inFlight int) {
 		// The pipe was empty: idle time is not the path's.
 		c.firstSendTime, c.deliveredTime = now, now
 	}
-	r.rate = sendSnapshot{
-		delivered: c.delivered, deliveredTime: c.deliveredTime, firstSendTime: c.firstSendTime,
-		lost: c.lost, txInFlight: int32(inFlight + int(r.size)), order: r.rate.order,
-	}
+	p := &r.rate
+	p.delivered, p.deliveredTime, p.firstSendTime = c.delivered, c.deliveredTime, c.firstSendTime
+	p.lost, p.txInFlight = c.lost, int32(inFlight+int(r.size))
 	r.flags &^= recLimited
 	if c.appLimited != 0 {
 		r.flags |= recLimited

@@ -69,11 +69,21 @@ func (q *sentQueue) at(i int) *record { return &q.recs[(q.head+i)&(len(q.recs)-1
 
 // push adds a record at the end.
 func (q *sentQueue) push(r record) {
+	*q.slot() = r
+	q.commit()
+}
+
+// slot is where the next record will be, to be filled in place; commit makes it one.
+func (q *sentQueue) slot() *record {
 	if q.n == len(q.recs) {
 		q.grow()
 	}
+	return q.at(q.n)
+}
+
+func (q *sentQueue) commit() {
+	r := q.at(q.n)
 	q.n++
-	*q.at(q.n - 1) = r
 	q.bytes[r.state] += int(r.size)
 	q.count[r.state]++
 }

@@ -36,8 +36,21 @@ func (s *shard) batch(b *carrier.Batch) (woken bool) {
 			s.report(d)
 			continue
 		}
-		for seg := range d.Segments {
-			s.receive(now, d, seg)
+		for b := d.Data; ; {
+			n := len(b)
+			if d.SegmentSize > 0 {
+				n = min(n, d.SegmentSize)
+			}
+			f := s.receive(now, d, b[:n])
+			if b = b[n:]; len(b) == 0 {
+				break
+			}
+			if f != nil {
+				b = s.receiveRun(now, f, d, b)
+				if len(b) == 0 {
+					break
+				}
+			}
 		}
 	}
 	b.Release()
@@ -53,12 +66,31 @@ func (s *shard) batch(b *carrier.Batch) (woken bool) {
 	return woken
 }
 
-// receive finds out whom a segment is for.
-func (s *shard) receive(now tcpcore.Time, d *carrier.Datagram, b []byte) {
+// receiveRun processes the segments of d from b on, all for f as the one before was and
+// under one lock, and returns where that ends. A train is mostly one connection's.
+func (s *shard) receiveRun(now tcpcore.Time, f *flow, d *carrier.Datagram, b []byte) []byte {
+	seg := &s.in.seg
+	ours, theirs := seg.DstPort, seg.SrcPort
+	f.driver.Lock()
+	defer f.driver.Unlock()
+	for len(b) > 0 {
+		n := min(len(b), d.SegmentSize)
+		if segment.Parse(seg, b[:n]) != nil || seg.DstPort != ours || seg.SrcPort != theirs || seg.Flags.Has(segment.SYN) ||
+			!s.verify(d, b[:n]) {
+			break // to be looked at again without the lock
+		}
+		f.driver.ReceiveLocked(now, seg)
+		b = b[n:]
+	}
+	return b
+}
+
+// receive finds out whom a segment is for. It returns the connection, if there was one.
+func (s *shard) receive(now tcpcore.Time, d *carrier.Datagram, b []byte) *flow {
 	seg := &s.in.seg
 	if segment.Parse(seg, b) != nil || !s.verify(d, b) {
 		s.in.counts.malformed.Add(1)
-		return
+		return nil
 	}
 	seg.TrafficClass = d.TrafficClass
 	k := s.keyOf(d.Peer, d.Local, seg.DstPort, seg.SrcPort)
@@ -71,7 +103,7 @@ func (s *shard) receive(now tcpcore.Time, d *carrier.Datagram, b []byte) {
 		if !reopen {
 			s.mu.Unlock()
 			s.answer(d, reply)
-			return
+			return nil
 		}
 		last = &seq
 	}
@@ -82,14 +114,14 @@ func (s *shard) receive(now tcpcore.Time, d *carrier.Datagram, b []byte) {
 		// A connection of ours, but from another port: a NAT forgot it, or somebody
 		// guesses. Nothing good comes of a reset.
 		s.in.counts.moved.Add(1)
-		return
+		return nil
 	}
 	if f != nil {
 		f.seen(d.Local)
 		reopen := f.driver.Receive(now, seg)
 		s.touch(f)
 		if !reopen {
-			return
+			return f
 		}
 		// RFC 6191: the connection gave way in TIME-WAIT, and its place is free.
 		seq := f.driver.LastSent()
@@ -102,7 +134,7 @@ func (s *shard) receive(now tcpcore.Time, d *carrier.Datagram, b []byte) {
 			s.in.counts.refused.Add(1)
 			s.answer(d, reply)
 		}
-		return
+		return nil
 	}
 	switch v := p.intake.Receive(seg, d.Peer, d.Local, s.out.room()); v.Action {
 	case listener.Reply:
@@ -112,6 +144,7 @@ func (s *shard) receive(now tcpcore.Time, d *carrier.Datagram, b []byte) {
 	case listener.Open:
 		s.open(now, p, k, seg, v.Place, last)
 	}
+	return nil
 }
 
 // open makes a connection that listens, and gives it its SYN. If it takes the place of
