@@ -97,6 +97,9 @@ type Config struct {
 	// NoFRTO does not look for spurious timeouts by sending new data first (F-RTO, RFC
 	// 5682). Default does, where SACK was negotiated.
 	NoFRTO bool
+	// NoIdleRestart keeps the congestion window over times without traffic. Default it
+	// restarts from the initial one after an RTO (RFC 5681 section 4.1).
+	NoIdleRestart bool
 	// KeepAlive switches keep-alive probes on. Default off.
 	KeepAlive bool
 	// KeepAliveIdle, KeepAliveInterval: how long nothing arrives before the first

@@ -385,7 +385,7 @@ func (e *Engine) transmitted(now Time, r *record, again bool) {
 	size, pipe := int(r.size), e.pipe()
 	e.ctl.OnSend(congestion.Send{
 		Now: time.Duration(now), InFlight: pipe, Retransmit: again,
-		Idle:           pipe == 0 && e.sent.len() == 0 && now.Sub(e.snd.lastSent) >= e.rtt.rto,
+		Idle:           !e.cfg.NoIdleRestart && pipe == 0 && e.sent.len() == 0 && now.Sub(e.snd.lastSent) >= e.rtt.rto,
 		IdleAppLimited: pipe == 0 && e.rate.appLimited != 0,
 	})
 	e.rate.onSend(now, r, pipe)

@@ -89,6 +89,10 @@ type Config struct {
 	// 5682). Default does, where SACK was negotiated.
 	NoFRTO bool
 
+	// NoIdleRestart keeps the congestion window over times without traffic. Default it
+	// restarts from the initial one after an RTO (RFC 5681 section 4.1).
+	NoIdleRestart bool
+
 	// PushWrites puts PSH on the last segment of each Write, and wherever half of the
 	// largest window was written without one, also when it is sent again, as Linux does.
 	// Default only on what empties the send buffer, as FreeBSD does.
@@ -211,6 +215,7 @@ func (c *Config) settings() (*settings, error) {
 		NoWindowScale:     c.NoWindowScale,
 		ECN:               c.ECN,
 		NoTailLossProbe:   c.NoTailLossProbe,
+		NoIdleRestart:     c.NoIdleRestart,
 		PushWrites:        c.PushWrites,
 		QuickACKs:         c.QuickACKs,
 		ACKRule:           c.ACKRule,

@@ -38,6 +38,7 @@ func callSocket(r *runner, c *Call) (*op, error) {
 	f := &file{r: r, conf: r.conf.c, ipv6: domain == 10 || r.ipv6, options: make(map[[2]int64]int64)}
 	f.keep.Idle, f.keep.Interval, f.keep.Count = r.conf.c.KeepAliveIdle, r.conf.c.KeepAliveInterval, r.conf.c.KeepAliveCount
 	f.nonblock = typ&constants["SOCK_NONBLOCK"] != 0
+	f.connTimeout = r.conf.connectTimeout
 	n, err := r.newFile(c, f)
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 
 // harmless are programs that change nothing which a script could see here.
 var harmless = []string{"kldload", "kldunload", "nstat", "modprobe", "true", ":", "cd", "export", "ethtool", "set_sysctls.py",
+	"kldstat", "sysrc", "ifconfig", "route", "arp", "ndp", "tcpdump", "pkill", "killall", "cat", "grep", "printf", "test", "[", "logger", "sudo",
 	"dmesg", "sync", "date", "uname", "id", "ls", "rm", "mkdir", "touch", "chmod", "ulimit", "set", "wait", "source", "."}
 
 // command plays a shell command as far as it means something to TCP.
@@ -136,11 +137,42 @@ func (r *runner) ipCommand(args []string) error {
 			if err == nil {
 				r.w.setMTU(n)
 			}
-		case "advmss", "window", "quickack", "fastopen_no_cookie", "features", "congctl", "initrwnd":
+		case "advmss":
+			if err == nil {
+				r.conf.c.MSS = n
+			}
+		case "window":
+			if err == nil {
+				r.conf.c.WindowClamp = max(n, 0)
+			}
+		case "initrwnd":
+			if err != nil || n < 1 {
+				return unsupported("ip route initrwnd %s", v)
+			}
+			r.conf.c.ReceiveBuffer = max(r.conf.c.ReceiveBuffer, n*1460)
+			r.conf.c.WindowClamp = n * 1460
+		case "quickack":
+			if n != 0 {
+				r.conf.c.DelayedACK = -1
+			}
+		case "hoplimit":
+			if err == nil {
+				r.conf.c.HopLimit = min(max(n, 1), 255)
+			}
+		case "features":
+			if v != "ecn" {
+				return unsupported("ip route features %s", v)
+			}
+			r.conf.c.ECN = true
+		case "congctl":
+			if err := congestionControl(&r.conf, v); err != nil {
+				return err
+			}
+		case "ssthresh", "cwnd", "rtt", "rttvar":
 			return unsupported("ip route %s", args[i])
 		}
 	}
-	r.note("command ip ignored but for initcwnd, rto_min and mtu")
+	r.note("command ip ignored but for what it says of TCP")
 	return nil
 }
 

@@ -20,8 +20,9 @@ type config struct {
 	udpPeer        uint16
 	mtu            int
 	// Linux's tcp_rmem, its maximum, and rmem_max; 0 if no command has set it.
-	rmem, rmemMax int
-	c             transport.Config
+	rmem, rmemMax  int
+	connectTimeout time.Duration // bounds connect; 0 is none
+	c              transport.Config
 }
 
 // A profile is the system whose habits a script expects.
@@ -56,7 +57,7 @@ func (c *config) init(sc *Script) error {
 		c.c.SYNRetries, c.c.Retries2, c.c.KeepAliveCount = 12, 12, 8
 		// 30 ms at least and 200 ms for the peer's delay: 230 ms.
 		c.c.MinRTO, c.c.RTOMargin, c.c.MaxRTO = 30*time.Millisecond, 200*time.Millisecond, 64*time.Second
-		c.c.NoTailLossProbe, c.c.StrictTimestamps = true, true
+		c.c.NoTailLossProbe, c.c.StrictTimestamps, c.connectTimeout = true, true, 75*time.Second
 		c.c.ReceiveBuffer, c.c.WindowScale, c.c.ScaleFirst, c.c.ACKRule = 65536, 6, true, tcpcore.ACKSecond
 	case profileLinux:
 		c.linux = true
@@ -139,121 +140,6 @@ func (c *config) peerUDPPort() uint16 {
 		return c.udpPeer
 	}
 	return 9899
-}
-
-// A sysctl changes the defaults. It returns an error if the value makes no sense, or
-// asks for what is not there.
-type sysctl func(c *config, value string) error
-
-func number(f func(c *config, n int) error) sysctl {
-	return func(c *config, v string) error {
-		n, err := strconv.ParseInt(strings.Trim(v, `"' `), 0, 64)
-		if err != nil {
-			return unsupported("a sysctl with the value %q", v)
-		}
-		return f(c, int(n))
-	}
-}
-
-func set(f func(c *config, n int)) sysctl {
-	return number(func(c *config, n int) error {
-		f(c, n)
-		return nil
-	})
-}
-
-// lacks is a sysctl that switches on what culvert does not have; the values given are
-// harmless.
-func lacks(feature string, harmless ...int) sysctl {
-	return number(func(_ *config, n int) error {
-		for _, h := range harmless {
-			if n == h {
-				return nil
-			}
-		}
-		return unsupported("%s", feature)
-	})
-}
-
-// ms and s are the units of times.
-func ms(f func(c *config) *time.Duration) sysctl {
-	return set(func(c *config, n int) { *f(c) = max(time.Duration(n)*time.Millisecond, time.Millisecond) })
-}
-
-func secs(f func(c *config) *time.Duration) sysctl {
-	return set(func(c *config, n int) { *f(c) = max(time.Duration(n)*time.Second, time.Millisecond) })
-}
-
-// sysctls are those that mean something here. Of all others the values are ignored.
-var sysctls = map[string]sysctl{
-	// Linux
-	"net.ipv4.tcp_sack":             set(func(c *config, n int) { c.c.NoSACK = n == 0 }),
-	"net.ipv4.tcp_timestamps":       set(func(c *config, n int) { c.c.NoTimestamps = n == 0 }),
-	"net.ipv4.tcp_window_scaling":   set(func(c *config, n int) { c.c.NoWindowScale = n == 0 }),
-	"net.ipv4.tcp_syn_retries":      set(func(c *config, n int) { c.c.SYNRetries = max(n, 1) }),
-	"net.ipv4.tcp_synack_retries":   set(func(c *config, n int) { c.c.SYNRetries = max(n, 1) }),
-	"net.ipv4.tcp_retries1":         set(func(c *config, n int) { c.c.Retries1 = max(n, 1) }),
-	"net.ipv4.tcp_retries2":         set(func(c *config, n int) { c.c.Retries2 = max(n, 1); c.c.Retries1 = min(c.retries1(), c.c.Retries2) }),
-	"net.ipv4.tcp_keepalive_time":   secs(func(c *config) *time.Duration { return &c.c.KeepAliveIdle }),
-	"net.ipv4.tcp_keepalive_intvl":  secs(func(c *config) *time.Duration { return &c.c.KeepAliveInterval }),
-	"net.ipv4.tcp_keepalive_probes": set(func(c *config, n int) { c.c.KeepAliveCount = max(n, 1) }),
-	"net.ipv4.tcp_fin_timeout":      secs(func(c *config) *time.Duration { return &c.c.OrphanTimeout }),
-	"net.ipv4.tcp_rto_min_us": set(func(c *config, n int) {
-		c.minRTO(max(time.Duration(n)*time.Microsecond, time.Millisecond))
-	}),
-	"net.ipv4.tcp_rto_max_ms":         ms(func(c *config) *time.Duration { return &c.c.MaxRTO }),
-	"net.ipv4.tcp_congestion_control": congestionControl,
-	"net.ipv4.tcp_wmem":               memory(func(c *config, n int) { c.c.SendBuffer = n }, true),
-	"net.ipv4.tcp_rmem":               receiveMemory,
-	"net.core.rmem_max":               set(func(c *config, n int) { c.rmemMax = n; c.linuxScale(0) }),
-	"net.ipv4.tcp_ecn":                set(func(c *config, n int) { c.c.ECN = n == 1 || n == 3 }),
-	"net.ipv4.tcp_early_retrans":      set(func(c *config, n int) { c.c.NoTailLossProbe = n == 0 }),
-	"net.ipv4.tcp_notsent_lowat":      set(func(c *config, n int) { c.c.NotSentLowWater = bound(int64(n)) }),
-	"net.ipv4.tcp_mtu_probing":        lacks("path MTU probing", 0, 1),
-
-	// FreeBSD
-	"net.inet.tcp.delayed_ack": set(func(c *config, n int) {
-		if n == 0 {
-			c.c.DelayedACK = -1
-		} else if c.c.DelayedACK < 0 {
-			c.c.DelayedACK = 0
-		}
-	}),
-	"net.inet.tcp.delacktime":        ms(func(c *config) *time.Duration { return &c.c.DelayedACK }),
-	"net.inet.tcp.rexmit_min":        ms(func(c *config) *time.Duration { return &c.c.MinRTO }),
-	"net.inet.tcp.rexmit_initial":    ms(func(c *config) *time.Duration { return &c.c.InitialRTO }),
-	"net.inet.tcp.msl":               ms(func(c *config) *time.Duration { return &c.c.MSL }),
-	"net.inet.tcp.keepidle":          ms(func(c *config) *time.Duration { return &c.c.KeepAliveIdle }),
-	"net.inet.tcp.keepintvl":         ms(func(c *config) *time.Duration { return &c.c.KeepAliveInterval }),
-	"net.inet.tcp.keepcnt":           set(func(c *config, n int) { c.c.KeepAliveCount = max(n, 1) }),
-	"net.inet.tcp.always_keepalive":  set(func(c *config, n int) { c.c.KeepAlive = n != 0 }),
-	"net.inet.tcp.finwait2_timeout":  ms(func(c *config) *time.Duration { return &c.c.OrphanTimeout }),
-	"net.inet.tcp.initcwnd_segments": set(func(c *config, n int) { c.c.InitialWindow = max(n, 1) }),
-	"net.inet.tcp.sack.enable":       set(func(c *config, n int) { c.c.NoSACK = n == 0 }),
-	"net.inet.tcp.rfc1323": set(func(c *config, n int) {
-		c.c.NoWindowScale, c.c.NoTimestamps = n != 1 && n != 2, n != 1 && n != 3
-	}),
-	"kern.ipc.maxsockbuf": set(func(c *config, n int) {
-		// As wide as the largest buffer needs.
-		for c.c.WindowScale = 0; c.c.WindowScale < 14 && 0xffff<<c.c.WindowScale < n; {
-			c.c.WindowScale++
-		}
-		if c.c.WindowScale == 0 {
-			c.c.WindowScale = -1
-		}
-	}),
-	"net.inet.tcp.recvspace":    set(func(c *config, n int) { c.c.ReceiveBuffer = max(n, 1) }),
-	"net.inet.tcp.sendspace":    set(func(c *config, n int) { c.c.SendBuffer = max(n, 1) }),
-	"net.inet.tcp.cc.algorithm": congestionControl,
-	"net.inet.tcp.ecn.enable":   set(func(c *config, n int) { c.c.ECN = n == 1 }),
-	"net.inet.tcp.udp_tunneling_port": set(func(c *config, n int) {
-		if c.udp = n > 0; c.udp {
-			c.udpPort = uint16(n)
-		}
-	}),
-	"net.inet.tcp.tolerate_missing_ts": set(func(c *config, n int) { c.c.StrictTimestamps = n == 0 }),
-	"net.inet.tcp.rexmit_slop":         set(func(c *config, n int) { c.c.RTOMargin = time.Duration(n) * time.Millisecond }),
-	"net.inet.tcp.blackhole":           lacks("a black hole for segments without a connection", 0),
 }
 
 // minRTO sets Linux's: what the timeout exceeds SRTT by, too.
@@ -349,14 +235,4 @@ func ccName(v string) (string, error) {
 		}
 	}
 	return "", unsupported("congestion control %s", v)
-}
-
-// setSysctl takes name=value. Slashes are as good as dots.
-func (r *runner) setSysctl(name, value string) error {
-	name = strings.ReplaceAll(strings.TrimPrefix(name, "/proc/sys/"), "/", ".")
-	if f, ok := sysctls[name]; ok {
-		return f(&r.conf, value)
-	}
-	r.note("sysctl %s ignored", name)
-	return nil
 }

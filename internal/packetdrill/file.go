@@ -51,10 +51,11 @@ type file struct {
 
 	rcvLowAt               int // SO_RCVLOWAT
 	rcvTimeout, sndTimeout time.Duration
-	more                   bool   // the last write said MSG_MORE
-	readErr                error  // how the connection broke, found by looking and not yet told
-	asked                  bool   // Read has told it
-	readSeq                uint32 // octets read so far
+	connTimeout            time.Duration // bounds connect; 0 is none
+	more                   bool          // the last write said MSG_MORE
+	readErr                error         // how the connection broke, found by looking and not yet told
+	asked                  bool          // Read has told it
+	readSeq                uint32        // octets read so far
 	epoll                  *epollSet
 	piped                  *int // octets in the pipe
 }
@@ -160,6 +161,9 @@ func (f *file) connect() error {
 	r.flows = append(r.flows, f.flow)
 	r.sut = f.flow
 	ctx, cancel := context.WithCancel(context.Background())
+	if f.connTimeout > 0 {
+		ctx, cancel = context.WithTimeoutCause(ctx, f.connTimeout, syscall.ETIMEDOUT)
+	}
 	d := &dialing{cancel: cancel, done: make(chan struct{})}
 	f.dial = d
 	go func() {
@@ -172,6 +176,9 @@ func (f *file) connect() error {
 		}()
 		c, err := e.DialPort(ctx, "tcp", to, peer)
 		if err != nil {
+			if errors.Is(context.Cause(ctx), syscall.ETIMEDOUT) {
+				err = syscall.ETIMEDOUT
+			}
 			d.err = err
 			return
 		}

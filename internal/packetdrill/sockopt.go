@@ -3,7 +3,6 @@ package packetdrill
 import (
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"syscall"
 	"time"
@@ -114,6 +113,44 @@ var sockopts = map[[2]int64]option{
 			c.NoSACK, c.NoTimestamps, c.NoWindowScale = v != 0, v != 0, v != 0
 			return nil
 		}},
+	key("SOL_TCP", "TCP_KEEPINIT"): {none: true, def: 75},
+	key("SOL_TCP", "TCP_MAXUNACKTIME"): {
+		conf: func(c *transport.Config, v int64) error { c.UserTimeout = time.Duration(v) * time.Second; return nil },
+		live: func(f *file, c *conn.Conn, v int64) error { return c.SetUserTimeout(time.Duration(v) * time.Second) }},
+	key("SOL_TCP", "TCP_DELACK"): {bool: true, def: 1,
+		conf: func(c *transport.Config, v int64) error { c.DelayedACK = delayed(v); return nil },
+		live: func(f *file, c *conn.Conn, v int64) error { return c.SetDelayedACK(delayed(v)) }},
+	key("SOL_TCP", "TCP_RTO_MAX_MS"): {def: 120000,
+		conf: func(c *transport.Config, v int64) error {
+			if v != 0 && (v < 1000 || v > 120000) {
+				return syscall.EINVAL
+			}
+			c.MaxRTO = millis(v)
+			return nil
+		}},
+	key("SOL_TCP", "TCP_RTO_MIN_US"): {def: 200000,
+		conf: func(c *transport.Config, v int64) error {
+			if v < 1 || v > 200000 {
+				return syscall.EINVAL
+			}
+			c.MinRTO = max(time.Duration(v)*time.Microsecond, time.Millisecond)
+			c.RTOGranularity = c.MinRTO
+			return nil
+		}},
+	key("SOL_TCP", "TCP_DELACK_MAX_US"): {def: 200000,
+		conf: func(c *transport.Config, v int64) error {
+			if v < 1 || v > 200000 {
+				return syscall.EINVAL
+			}
+			c.DelayedACK = min(max(time.Duration(v)*time.Microsecond, time.Millisecond), 40*time.Millisecond)
+			return nil
+		}},
+	key("SOL_TCP", "TCP_THIN_LINEAR_TIMEOUTS"): {lacks: "TCP_THIN_LINEAR_TIMEOUTS", harmless: []int64{0}, bool: true},
+	key("SOL_TCP", "TCP_THIN_DUPACK"):          {none: true, bool: true}, // Linux ignores it, too
+	key("SOL_TCP", "TCP_FASTOPEN_CONNECT"):     {lacks: "TCP_FASTOPEN_CONNECT", harmless: []int64{0}, bool: true},
+	key("SOL_TCP", "TCP_FASTOPEN_NO_COOKIE"):   {lacks: "TCP_FASTOPEN_NO_COOKIE", harmless: []int64{0}, bool: true},
+	key("SOL_TCP", "TCP_SAVE_SYN"):             {lacks: "TCP_SAVE_SYN", harmless: []int64{0}},
+	key("SOL_TCP", "TCP_TX_DELAY"):             {lacks: "TCP_TX_DELAY", harmless: []int64{0}},
 	key("SOL_TCP", "TCP_REMOTE_UDP_ENCAPS_PORT"): {
 		conf: func(c *transport.Config, v int64) error { return nil }},
 
@@ -146,6 +183,12 @@ var sockopts = map[[2]int64]option{
 	key("SOL_SOCKET", "SO_RCVLOWAT"):        {none: true, def: 1},
 	key("SOL_SOCKET", "SO_SNDLOWAT"):        {none: true, def: 1},
 	key("SOL_SOCKET", "SO_TIMESTAMPING"):    {lacks: "SO_TIMESTAMPING", harmless: []int64{0}},
+	key("SOL_SOCKET", "SO_TIMESTAMP"):       {lacks: "SO_TIMESTAMP", harmless: []int64{0}, bool: true},
+	key("SOL_SOCKET", "SO_TIMESTAMPNS"):     {lacks: "SO_TIMESTAMPNS", harmless: []int64{0}, bool: true},
+	key("SOL_SOCKET", "SO_BROADCAST"):       {none: true, bool: true},
+	key("SOL_SOCKET", "SO_DONTROUTE"):       {none: true, bool: true},
+	key("SOL_SOCKET", "SO_INCOMING_CPU"):    {none: true},
+	key("SOL_SOCKET", "SO_RCVBUFFORCE"):     {none: true},
 	key("SOL_SOCKET", "SO_ZEROCOPY"):        {lacks: "SO_ZEROCOPY", harmless: []int64{0}},
 	key("SOL_SOCKET", "SO_TXREHASH"):        {none: true},
 	key("SOL_SOCKET", "SO_BUSY_POLL"):       {none: true},
@@ -165,11 +208,26 @@ var sockopts = map[[2]int64]option{
 	key("SOL_IP", "IP_BIND_ADDRESS_NO_PORT"): {none: true, bool: true},
 	key("SOL_IPV6", "IPV6_FLOWINFO_SEND"):    {none: true, bool: true},
 	key("SOL_IPV6", "IPV6_AUTOFLOWLABEL"):    {none: true, bool: true},
-	key("SOL_IP", "IP_MTU"): {get: func(f *file) (int64, error) {
-		f.r.w.mu.Lock()
-		defer f.r.w.mu.Unlock()
-		return int64(f.r.w.mtu), nil
-	}},
+	key("SOL_IPV6", "IPV6_MTU"):              {get: pathMTU},
+	key("SOL_IP", "IP_RECVTOS"):              {none: true, bool: true},
+	key("SOL_IP", "IP_RECVTTL"):              {none: true, bool: true},
+	key("SOL_IP", "IP_MINTTL"):               {lacks: "IP_MINTTL", harmless: []int64{0}},
+	key("SOL_IP", "IP_MTU"):                  {get: pathMTU},
+}
+
+// pathMTU is what the path takes.
+func pathMTU(f *file) (int64, error) {
+	f.r.w.mu.Lock()
+	defer f.r.w.mu.Unlock()
+	return int64(f.r.w.mtu), nil
+}
+
+// delayed is FreeBSD's TCP_DELACK: whether acknowledgments wait at all.
+func delayed(v int64) time.Duration {
+	if v == 0 {
+		return -1
+	}
+	return 0
 }
 
 // bound is a number of bytes for a Config; nothing and more than a Config takes mean
@@ -252,8 +310,7 @@ func callSetsockopt(r *runner, c *Call) (*op, error) {
 	case k == key("SOL_SOCKET", "SO_SNDTIMEO"):
 		return timeval(c.arg(3), &f.sndTimeout)
 	case k == key("SOL_TCP", "TCP_FUNCTION_BLK"):
-		r.note("TCP_FUNCTION_BLK ignored")
-		return nil, nil
+		return f.setFunctionBlock(c.arg(3))
 	}
 	if isAny(c.arg(3)) {
 		return nil, unsupported("%s without a value", name)
@@ -267,6 +324,9 @@ func callSetsockopt(r *runner, c *Call) (*op, error) {
 	}
 	if keepOptions[k] {
 		return f.setKeepAlive(k, v)
+	}
+	if k == key("SOL_TCP", "TCP_KEEPINIT") {
+		f.connTimeout = time.Duration(min(max(v, 0), 1<<20)) * time.Second
 	}
 	if k == key("SOL_TCP", "TCP_REMOTE_UDP_ENCAPS_PORT") {
 		r.conf.udpPeer = uint16(v)
@@ -312,132 +372,6 @@ func callSetsockopt(r *runner, c *Call) (*op, error) {
 	}
 	f.options[k] = v
 	return nil, nil
-}
-
-// timeval reads a struct timeval; zero is no bound.
-func timeval(x Expr, d *time.Duration) (*op, error) {
-	if a, ok := x.(Array); ok && len(a.Items) == 1 {
-		x = a.Items[0]
-	}
-	s, ok := x.(Struct)
-	if !ok || len(s.Fields) != 2 {
-		return nil, unsupported("a timeval that is %s", describe(x))
-	}
-	sec, err := eval(s.Fields[0].Value)
-	if err != nil {
-		return nil, err
-	}
-	usec, err := eval(s.Fields[1].Value)
-	if err != nil {
-		return nil, err
-	}
-	if sec < 0 || sec > int64(maxTime/time.Second) || usec < 0 || usec >= 1e6 {
-		return bad(syscall.EDOM)
-	}
-	*d = time.Duration(sec)*time.Second + time.Duration(usec)*time.Microsecond
-	return nil, nil
-}
-
-func (f *file) setCongestion(x Expr) (*op, error) {
-	s, ok := x.(String)
-	if a, is := x.(Array); is && len(a.Items) == 1 {
-		s, ok = a.Items[0].(String)
-	}
-	if !ok {
-		return nil, unsupported("TCP_CONGESTION with %s", describe(x))
-	}
-	name, err := ccName(s.Value)
-	if err != nil {
-		return nil, err
-	}
-	if f.c != nil {
-		if f.c.Info().CongestionControl == name {
-			return nil, nil
-		}
-		return nil, unsupported("TCP_CONGESTION on an open connection")
-	}
-	f.conf.CongestionControl, f.cc = name, s.Value
-	return nil, nil
-}
-
-// setLinger takes {onoff, seconds}, with names or without.
-func (f *file) setLinger(x Expr) (*op, error) {
-	if a, ok := x.(Array); ok && len(a.Items) == 1 {
-		x = a.Items[0]
-	}
-	s, ok := x.(Struct)
-	if !ok || len(s.Fields) != 2 {
-		return nil, unsupported("SO_LINGER with %s", describe(x))
-	}
-	on, err := eval(s.Fields[0].Value)
-	if err != nil {
-		return nil, err
-	}
-	sec, err := eval(s.Fields[1].Value)
-	if err != nil {
-		return nil, err
-	}
-	linger := int(sec)
-	if on == 0 {
-		linger = -1
-	}
-	if f.c != nil {
-		if err := f.c.SetLinger(linger); err != nil {
-			return bad(err)
-		}
-		return nil, nil
-	}
-	switch { // Config counts otherwise than SetLinger
-	case linger < 0:
-		f.conf.Linger = 0
-	case linger == 0:
-		f.conf.Linger = -1
-	default:
-		f.conf.Linger = linger
-	}
-	return nil, nil
-}
-
-func (f *file) setKeepAlive(k [2]int64, v int64) (*op, error) {
-	if k != key("SOL_SOCKET", "SO_KEEPALIVE") && (v < 1 || v > 32767) {
-		return bad(syscall.EINVAL)
-	}
-	d := time.Duration(v) * time.Second
-	switch k {
-	case key("SOL_SOCKET", "SO_KEEPALIVE"):
-		f.keep.Enable = v != 0
-	case key("SOL_TCP", "TCP_KEEPIDLE"):
-		f.keep.Idle, f.conf.KeepAliveIdle = d, d
-	case key("SOL_TCP", "TCP_KEEPINTVL"):
-		f.keep.Interval, f.conf.KeepAliveInterval = d, d
-	case key("SOL_TCP", "TCP_KEEPCNT"):
-		f.keep.Count, f.conf.KeepAliveCount = int(v), int(v)
-	}
-	f.options[k], f.keepSet = v, true
-	f.conf.KeepAlive = f.keep.Enable
-	if f.c == nil {
-		return nil, nil
-	}
-	if err := f.c.SetKeepAliveConfig(f.keepConfig()); err != nil {
-		return bad(err)
-	}
-	return nil, nil
-}
-
-// keepConfig says "as it is" where the script has said nothing: a zero would mean
-// package net's defaults.
-func (f *file) keepConfig() net.KeepAliveConfig {
-	k := f.keep
-	if k.Idle == 0 {
-		k.Idle = -1
-	}
-	if k.Interval == 0 {
-		k.Interval = -1
-	}
-	if k.Count == 0 {
-		k.Count = -1
-	}
-	return k
 }
 
 func callGetsockopt(r *runner, c *Call) (*op, error) {
