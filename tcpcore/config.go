@@ -100,6 +100,9 @@ type Config struct {
 	// NoIdleRestart keeps the congestion window over times without traffic. Default it
 	// restarts from the initial one after an RTO (RFC 5681 section 4.1).
 	NoIdleRestart bool
+	// EmptyProbes asks for a closed window with a segment without data from before it, as
+	// keep-alives do and Linux does. Default with the next octet (RFC 9293 section 3.8.6.1).
+	EmptyProbes bool
 	// KeepAlive switches keep-alive probes on. Default off.
 	KeepAlive bool
 	// KeepAliveIdle, KeepAliveInterval: how long nothing arrives before the first

@@ -567,7 +567,8 @@ func (e *Engine) waitForWindow(now Time) {
 	}
 }
 
-// sendProbe sends a zero-window probe: the octet at SND.UNA, or the FIN. It does not
+// sendProbe sends a zero-window probe: the octet at SND.UNA, or the FIN; or nothing in a place
+// that has been acknowledged (Config.EmptyProbes). It does not
 // advance SND.NXT, so that our ACKs stay acceptable to a peer whose window is closed.
 func (e *Engine) sendProbe(now Time, t *Train) bool {
 	if !e.wanted.probe {
@@ -576,6 +577,13 @@ func (e *Engine) sendProbe(now Time, t *Train) bool {
 	e.wanted.probe = false
 	if e.snd.wnd > 0 || !e.unfinished() {
 		return false
+	}
+	if e.cfg.EmptyProbes {
+		s := e.header(now, e.snd.una.Add(-1), segment.ACK)
+		e.count.ZeroWindowProbes++
+		e.acknowledged()
+		e.emit(t, &s)
+		return true
 	}
 	b := trainer{e: e, t: t, hdr: e.header(now, e.snd.una, segment.ACK)}
 	if e.snd.buf.len() > 0 {

@@ -61,7 +61,11 @@ func (e *Engine) processText(now Time, s *segment.Segment) {
 	if len(data) > 0 {
 		if e.orphan {
 			// SHLD-3: nobody will read this, and the peer shall know.
+			nxt := e.snd.nxt
 			e.Abort(now)
+			if e.reply.due && s.Ack == nxt {
+				e.refuse(s) // it answers s, as if there were no connection any more
+			}
 			return
 		}
 		if e.ts.on && s.Options.HasTimestamps {

@@ -125,6 +125,9 @@ type Config struct {
 	// ReceiveBuffer.
 	WindowClamp int
 
+	// EmptyProbes asks for a closed window with a segment without data from before it, as
+	// keep-alives do and Linux does. Default with the next octet (RFC 9293 section 3.8.6.1).
+	EmptyProbes bool
 	// KeepAlive switches keep-alive probes on. Default off (RFC 9293 MUST-25).
 	KeepAlive bool
 	// KeepAliveIdle is how long nothing arrives before the first probe. Default 2 h.
@@ -216,6 +219,7 @@ func (c *Config) settings() (*settings, error) {
 		ECN:               c.ECN,
 		NoTailLossProbe:   c.NoTailLossProbe,
 		NoIdleRestart:     c.NoIdleRestart,
+		EmptyProbes:       c.EmptyProbes,
 		PushWrites:        c.PushWrites,
 		QuickACKs:         c.QuickACKs,
 		ACKRule:           c.ACKRule,

@@ -63,7 +63,7 @@ func (c *config) init(sc *Script) error {
 		c.linux = true
 		c.c.RTOGranularity, c.c.MaxRTO = 200*time.Millisecond, 120*time.Second
 		c.c.PushWrites, c.c.QuickACKs, c.c.ACKRule, c.c.RoundWindow = true, 16, tcpcore.ACKOverFull, true
-		c.c.ReceiveBuffer, c.c.WindowScale = 65536, 8
+		c.c.ReceiveBuffer, c.c.WindowScale, c.c.EmptyProbes = 65536, 8, true
 	}
 	return nil
 }
@@ -132,6 +132,18 @@ func synOrder(list []TCPOption) profile {
 		}
 	}
 	return profileLinux
+}
+
+// linuxReno is NewReno as Linux has it: in slow start an acknowledgment counts for all that
+// it covers, where RFC 3465 has a limit of two segments.
+var linuxReno = congestion.NewRenoWith(congestion.RenoOptions{ByteLimit: 1 << 20})
+
+// used is the Config of a socket as it is used in the end.
+func (c *config) used(u transport.Config) *transport.Config {
+	if c.linux && u.CongestionControl == "reno" {
+		u.CongestionControl, u.Controller = "", linuxReno
+	}
+	return &u
 }
 
 // peerUDPPort is the port of the peer's datagrams.

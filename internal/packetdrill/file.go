@@ -116,7 +116,7 @@ func (f *file) listen(backlog int) error {
 	c := f.conf
 	c.Backlog = max(backlog, 1)
 	f.tap = f.r.w.newTap(f.port)
-	e, err := f.r.newEndpoint(f.tap, &c)
+	e, err := f.r.newEndpoint(f.tap, f.r.conf.used(c))
 	if err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (f *file) connect() error {
 		port = r.freePort()
 	}
 	f.tap = r.w.newTap(port)
-	e, err := r.newEndpoint(f.tap, &f.conf)
+	e, err := r.newEndpoint(f.tap, r.conf.used(f.conf))
 	if err != nil {
 		return err
 	}

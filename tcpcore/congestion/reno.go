@@ -24,7 +24,8 @@ type RenoOptions struct {
 	// and not to half: where marks come from, queues are short (RFC 8511). Default: half.
 	ABE bool
 	// ByteLimit is L of RFC 3465: how many segments one acknowledgment counts for, at
-	// most, in slow start. Default: 2, which that RFC allows at most.
+	// most, in slow start. Default: 2, which that RFC allows at most, and 1 after a timeout;
+	// more counts after a timeout, too.
 	ByteLimit int
 	// NoHyStart ends slow start at a loss only, and does not pace it. Default: HyStart++,
 	// paced at 2*cwnd/SRTT once the round trip is longer than 1 ms.
@@ -73,7 +74,7 @@ func (r *Reno) OnAck(a *Ack) {
 		// RFC 3465 section 2.3: "MUST NOT use L > 2*SMSS bytes", and one segment in a slow
 		// start that follows a timeout, where an ACK also covers what arrived long ago.
 		limit := r.opt.ByteLimit * r.MSS
-		if r.afterTimeout {
+		if r.afterTimeout && r.opt.ByteLimit <= 2 {
 			limit = r.MSS
 		}
 		acked = min(acked, limit)
