@@ -2,6 +2,7 @@ package packetdrill
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -22,6 +23,9 @@ func (r *runner) expect(e *Event, at, until time.Duration) error {
 	case k.Proto == ProtoICMP:
 		return unsupported("ICMP messages from the stack")
 	}
+	if err := lacking(k); err != nil {
+		return err
+	}
 	f, err := r.outboundFlow(k)
 	if err != nil {
 		return err
@@ -38,6 +42,24 @@ func (r *runner) expect(e *Event, at, until time.Duration) error {
 		// Only the lenient level gets here: the rest of the script moves with it.
 		r.shift += m.seen - at
 		r.last = m.seen
+	}
+	return nil
+}
+
+// lacking names what an expected segment has that culvert never sends.
+func lacking(k *Packet) error {
+	if k.Flags&FlagAE != 0 {
+		return unsupported("AccECN")
+	}
+	for i := range k.Options {
+		switch o := &k.Options[i]; {
+		case o.Kind == OptUnknown && strings.HasPrefix(o.Text, "ECN"):
+			return unsupported("AccECN")
+		case o.Kind == OptUnknown, o.Kind == OptMD5:
+			return unsupported("TCP option %s", o.Text)
+		case o.Kind == OptFO, o.Kind == OptFOEXP:
+			return unsupported("TCP Fast Open")
+		}
 	}
 	return nil
 }

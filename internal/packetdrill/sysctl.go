@@ -67,12 +67,18 @@ var sysctls = map[string]sysctl{
 	"net.ipv4.tcp_rto_min_us": set(func(c *config, n int) {
 		c.minRTO(max(time.Duration(n)*time.Microsecond, time.Millisecond))
 	}),
-	"net.ipv4.tcp_rto_max_ms":            ms(func(c *config) *time.Duration { return &c.c.MaxRTO }),
-	"net.ipv4.tcp_congestion_control":    congestionControl,
-	"net.ipv4.tcp_wmem":                  memory(func(c *config, n int) { c.c.SendBuffer = n }, true),
-	"net.ipv4.tcp_rmem":                  receiveMemory,
-	"net.core.rmem_max":                  set(func(c *config, n int) { c.rmemMax = n; c.linuxScale(0) }),
-	"net.ipv4.tcp_ecn":                   set(func(c *config, n int) { c.c.ECN = n == 1 || n == 3 }),
+	"net.ipv4.tcp_rto_max_ms":         ms(func(c *config) *time.Duration { return &c.c.MaxRTO }),
+	"net.ipv4.tcp_congestion_control": congestionControl,
+	"net.ipv4.tcp_wmem":               memory(func(c *config, n int) { c.c.SendBuffer = n }, true),
+	"net.ipv4.tcp_rmem":               receiveMemory,
+	"net.core.rmem_max":               set(func(c *config, n int) { c.rmemMax = n; c.linuxScale(0) }),
+	"net.ipv4.tcp_ecn": number(func(c *config, n int) error {
+		if n < 0 || n > 2 {
+			return unsupported("AccECN")
+		}
+		c.c.ECN = n == 1
+		return nil
+	}),
 	"net.ipv4.tcp_early_retrans":         set(func(c *config, n int) { c.c.NoTailLossProbe = n == 0 }),
 	"net.ipv4.tcp_notsent_lowat":         set(func(c *config, n int) { c.c.NotSentLowWater = bound(int64(n)) }),
 	"net.ipv4.tcp_mtu_probing":           lacks("path MTU probing", 0, 1),
@@ -121,7 +127,13 @@ var sysctls = map[string]sysctl{
 	"net.inet.tcp.recvspace":    set(func(c *config, n int) { c.c.ReceiveBuffer = max(n, 1) }),
 	"net.inet.tcp.sendspace":    set(func(c *config, n int) { c.c.SendBuffer = max(n, 1) }),
 	"net.inet.tcp.cc.algorithm": congestionControl,
-	"net.inet.tcp.ecn.enable":   set(func(c *config, n int) { c.c.ECN = n == 1 }),
+	"net.inet.tcp.ecn.enable": number(func(c *config, n int) error {
+		if n < 0 || n > 2 {
+			return unsupported("AccECN")
+		}
+		c.c.ECN = n == 1
+		return nil
+	}),
 	"net.inet.tcp.udp_tunneling_port": set(func(c *config, n int) {
 		if c.udp = n > 0; c.udp {
 			c.udpPort = uint16(n)
