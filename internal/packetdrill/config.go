@@ -51,10 +51,10 @@ func (c *config) init(sc *Script) error {
 	c.freebsd = p == profileFreeBSD
 	// A socket has the Nagle algorithm on, and Linux's buffers grow to some 4 MiB.
 	c.c = transport.Config{CongestionControl: "reno", Nagle: true, SendBuffer: 4 << 20, ReceiveBuffer: 1 << 20}
-	c.c.SYNRetries = 6
+	c.c.SYNRetries, c.c.SYNACKRetries = 6, 5
 	switch p {
 	case profileFreeBSD:
-		c.c.SYNRetries, c.c.Retries2, c.c.KeepAliveCount = 12, 12, 8
+		c.c.SYNRetries, c.c.SYNACKRetries, c.c.Retries2, c.c.KeepAliveCount = 12, 3, 12, 8
 		// 30 ms at least and 200 ms for the peer's delay: 230 ms.
 		c.c.MinRTO, c.c.RTOMargin, c.c.MaxRTO = 30*time.Millisecond, 200*time.Millisecond, 64*time.Second
 		c.c.NoTailLossProbe, c.c.StrictTimestamps, c.connectTimeout = true, true, 75*time.Second
@@ -162,11 +162,12 @@ func (c *config) minRTO(d time.Duration) {
 	}
 }
 
-func (c *config) retries1() int {
-	if c.c.Retries1 == 0 {
-		return 3
+// count is a number of retries as a Config has it, where zero means the default.
+func count(n int) int {
+	if n <= 0 {
+		return -1
 	}
-	return c.c.Retries1
+	return n
 }
 
 // memory takes "min default max", or one number. A send buffer grows up to its maximum.

@@ -70,6 +70,10 @@ func TestSysctls(t *testing.T) {
 		{"ip route change dev tun0 features ecn quickack 1 congctl cubic initrwnd 100", func(c *transport.Config) bool {
 			return c.ECN && c.DelayedACK < 0 && c.CongestionControl == "cubic" && c.WindowClamp == 146000 && c.ReceiveBuffer == 146000
 		}},
+		{"sysctl -q net.ipv4.tcp_synack_retries=0 net.ipv4.tcp_syn_linear_timeouts=4", func(c *transport.Config) bool { return c.SYNACKRetries == -1 && c.SYNRetries == 6 && c.SYNLinear == 4 }},
+		{"sysctl -q net.ipv4.tcp_ecn=0", func(c *transport.Config) bool { return c.NoECN && !c.ECN }},
+		{"sysctl -q net.ipv4.tcp_ecn=2; sysctl -q net.ipv4.tcp_frto=0", func(c *transport.Config) bool { return !c.NoECN && !c.ECN && c.NoFRTO }},
+		{"sysctl net.inet.tcp.syncache.rexmtlimit=2", func(c *transport.Config) bool { return c.SYNACKRetries == 2 && c.SYNRetries == 12 }},
 		{"ip tcp_metrics flush all; nstat -n > /dev/null", func(c *transport.Config) bool { return true }},
 		{"sysctl net.inet.tcp.rexmit_slop=0 net.inet.tcp.rexmit_min=100", func(c *transport.Config) bool { return c.RTOMargin == 0 && c.MinRTO == 100*ms }},
 		{"sysctl net.inet.tcp.functions_default=rack", func(c *transport.Config) bool { return !c.NoTailLossProbe }},

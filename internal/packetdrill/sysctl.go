@@ -53,17 +53,19 @@ func secs(f func(c *config) *time.Duration) sysctl {
 // others the values are ignored, and -v says so.
 var sysctls = map[string]sysctl{
 	// Linux
-	"net.ipv4.tcp_sack":             set(func(c *config, n int) { c.c.NoSACK = n == 0 }),
-	"net.ipv4.tcp_timestamps":       set(func(c *config, n int) { c.c.NoTimestamps = n == 0 }),
-	"net.ipv4.tcp_window_scaling":   set(func(c *config, n int) { c.c.NoWindowScale = n == 0 }),
-	"net.ipv4.tcp_syn_retries":      set(func(c *config, n int) { c.c.SYNRetries = max(n, 1) }),
-	"net.ipv4.tcp_synack_retries":   set(func(c *config, n int) { c.c.SYNRetries = max(n, 1) }),
-	"net.ipv4.tcp_retries1":         set(func(c *config, n int) { c.c.Retries1 = max(n, 1) }),
-	"net.ipv4.tcp_retries2":         set(func(c *config, n int) { c.c.Retries2 = max(n, 1); c.c.Retries1 = min(c.retries1(), c.c.Retries2) }),
-	"net.ipv4.tcp_keepalive_time":   secs(func(c *config) *time.Duration { return &c.c.KeepAliveIdle }),
-	"net.ipv4.tcp_keepalive_intvl":  secs(func(c *config) *time.Duration { return &c.c.KeepAliveInterval }),
-	"net.ipv4.tcp_keepalive_probes": set(func(c *config, n int) { c.c.KeepAliveCount = max(n, 1) }),
-	"net.ipv4.tcp_fin_timeout":      secs(func(c *config) *time.Duration { return &c.c.OrphanTimeout }),
+	"net.ipv4.tcp_sack":                set(func(c *config, n int) { c.c.NoSACK = n == 0 }),
+	"net.ipv4.tcp_timestamps":          set(func(c *config, n int) { c.c.NoTimestamps = n == 0 }),
+	"net.ipv4.tcp_window_scaling":      set(func(c *config, n int) { c.c.NoWindowScale = n == 0 }),
+	"net.ipv4.tcp_syn_retries":         set(func(c *config, n int) { c.c.SYNRetries = count(n) }),
+	"net.ipv4.tcp_synack_retries":      set(func(c *config, n int) { c.c.SYNACKRetries = count(n) }),
+	"net.ipv4.tcp_syn_linear_timeouts": set(func(c *config, n int) { c.c.SYNLinear = max(n, 0) }),
+	"net.ipv4.tcp_frto":                set(func(c *config, n int) { c.c.NoFRTO = n == 0 }),
+	"net.ipv4.tcp_retries1":            set(func(c *config, n int) { c.c.Retries1 = count(n) }),
+	"net.ipv4.tcp_retries2":            set(func(c *config, n int) { c.c.Retries2 = count(n) }),
+	"net.ipv4.tcp_keepalive_time":      secs(func(c *config) *time.Duration { return &c.c.KeepAliveIdle }),
+	"net.ipv4.tcp_keepalive_intvl":     secs(func(c *config) *time.Duration { return &c.c.KeepAliveInterval }),
+	"net.ipv4.tcp_keepalive_probes":    set(func(c *config, n int) { c.c.KeepAliveCount = max(n, 1) }),
+	"net.ipv4.tcp_fin_timeout":         secs(func(c *config) *time.Duration { return &c.c.OrphanTimeout }),
 	"net.ipv4.tcp_rto_min_us": set(func(c *config, n int) {
 		c.minRTO(max(time.Duration(n)*time.Microsecond, time.Millisecond))
 	}),
@@ -76,7 +78,7 @@ var sysctls = map[string]sysctl{
 		if n < 0 || n > 2 {
 			return unsupported("AccECN")
 		}
-		c.c.ECN = n == 1
+		c.c.ECN, c.c.NoECN = n == 1, n == 0
 		return nil
 	}),
 	"net.ipv4.tcp_early_retrans":         set(func(c *config, n int) { c.c.NoTailLossProbe = n == 0 }),
@@ -131,7 +133,7 @@ var sysctls = map[string]sysctl{
 		if n < 0 || n > 2 {
 			return unsupported("AccECN")
 		}
-		c.c.ECN = n == 1
+		c.c.ECN, c.c.NoECN = n == 1, n == 0
 		return nil
 	}),
 	"net.inet.tcp.udp_tunneling_port": set(func(c *config, n int) {
@@ -141,6 +143,7 @@ var sysctls = map[string]sysctl{
 	}),
 	"net.inet.tcp.tolerate_missing_ts":       set(func(c *config, n int) { c.c.StrictTimestamps = n == 0 }),
 	"net.inet.tcp.rexmit_slop":               set(func(c *config, n int) { c.c.RTOMargin = time.Duration(n) * time.Millisecond }),
+	"net.inet.tcp.syncache.rexmtlimit":       set(func(c *config, n int) { c.c.SYNACKRetries = count(n) }),
 	"net.inet.tcp.keepinit":                  ms(func(c *config) *time.Duration { return &c.connectTimeout }),
 	"net.inet.tcp.maxunacktime":              secs(func(c *config) *time.Duration { return &c.c.UserTimeout }),
 	"net.inet.tcp.functions_default":         functionBlock,
