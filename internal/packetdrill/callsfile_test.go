@@ -1,6 +1,9 @@
 package packetdrill
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 const nonblockingConnect = `
 0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 4
@@ -63,6 +66,19 @@ func TestFiles(t *testing.T) {
 +0 < F. 11:11(0) ack 1 win 65535
 +0 recvmsg(4, {msg_name(...)=..., msg_iov(1)=[{..., 40}], msg_flags=0,
                msg_control=[{cmsg_level=SOL_TCP, cmsg_type=TCP_CM_INQ, cmsg_data=1}]}, 0) = 6
+`,
+		"a reset after the peer's FIN": strings.Replace(established, "culvert", "linux", 1) + `
++0 < F. 1:1(0) ack 1 win 65535
++0~+.04 > . 1:1(0) ack 2
++0 read(4, ..., 10) = 0
++0 < R 2:2(0) win 0
++0 write(4, ..., 10) = -1 EPIPE (Broken pipe)
+`,
+		"a reset after the peer's FIN, elsewhere": established + `
++0 < F. 1:1(0) ack 1 win 65535
++0~+.04 > . 1:1(0) ack 2
++0 < R 2:2(0) win 0
++0 getsockopt(4, SOL_SOCKET, SO_ERROR, [ECONNRESET], [4]) = 0
 `,
 		"bad arguments": established + `
 +0 write(4, NULL, 10) = -1 EFAULT (Bad address)

@@ -20,6 +20,29 @@ func broken(err error) bool {
 	return false
 }
 
+// told is an error as the system that the script is for tells it: Linux says EPIPE of a reset
+// after the peer's FIN.
+func (f *file) told(err error) error {
+	if f.r.conf.linux && f.before == tcpcore.CloseWait && errors.Is(err, syscall.ECONNRESET) {
+		return syscall.EPIPE
+	}
+	return err
+}
+
+// noteStates remembers the states of all connections, before a packet changes them.
+func (r *runner) noteStates() {
+	if !r.conf.linux {
+		return
+	}
+	for _, f := range r.fds {
+		if f.c != nil {
+			if s := f.c.Info().State; s != tcpcore.Closed {
+				f.before = s
+			}
+		}
+	}
+}
+
 // maxIO bounds one call's buffer.
 const maxIO = 64 << 20
 
@@ -288,6 +311,7 @@ func (r *runner) readOp(c *Call, bufs []Expr, sizes []int64, flags int64, wantFl
 	o.undo = func() { _ = f.c.SetReadDeadline(time.Time{}) }
 	o.after = func(res *outcome) {
 		f.poke()
+		res.err = f.told(res.err)
 		if res.err != nil {
 			f.asked = f.asked || broken(res.err)
 			return
@@ -460,6 +484,7 @@ func (r *runner) writeOp(c *Call, bufs []Expr, sizes []int64, flags int64) (*op,
 	o.undo = func() { _ = f.c.SetWriteDeadline(time.Time{}) }
 	o.after = func(res *outcome) {
 		f.poke()
+		res.err = f.told(res.err)
 		f.asked = f.asked || broken(res.err)
 		if f.more && !more && !f.conf.Cork {
 			// Closed or not, there is nothing left to hold back.

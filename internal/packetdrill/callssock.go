@@ -2,6 +2,7 @@ package packetdrill
 
 import (
 	"fmt"
+	"io"
 	"syscall"
 	"time"
 
@@ -345,7 +346,7 @@ func (f *file) pendingError() error {
 	}
 	err := f.peekError()
 	f.readErr = nil
-	return err
+	return f.told(err)
 }
 
 // peekError looks for that error without taking it.
@@ -361,7 +362,12 @@ func (f *file) peekError() error {
 	}
 	// Nothing can be read any more, so Read tells how it ended.
 	f.asked = true
-	if _, err := f.c.Read(make([]byte, 1)); err != nil {
+	_, err := f.c.Read(make([]byte, 1))
+	if err == io.EOF && !f.shutWr {
+		// The stream ended before the connection broke: writing tells.
+		_, err = f.c.Write(make([]byte, 1))
+	}
+	if err != nil {
 		if n := errnoName(err); n != "" && n != "EBADF" {
 			f.readErr = err
 		}

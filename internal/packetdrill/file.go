@@ -53,6 +53,7 @@ type file struct {
 	rcvTimeout, sndTimeout time.Duration
 	connTimeout            time.Duration // bounds connect; 0 is none
 	more                   bool          // the last write said MSG_MORE
+	before                 tcpcore.State // of the connection, when the last packet came
 	readErr                error         // how the connection broke, found by looking and not yet told
 	asked                  bool          // Read has told it
 	readSeq                uint32        // octets read so far

@@ -24,6 +24,7 @@ func (r *runner) injectEvent(k *Packet) error {
 	if err != nil {
 		return err
 	}
+	r.noteStates()
 	p := f.toLive(k)
 	if k.HasAck && k.Flags&FlagACK == 0 {
 		p.Ack = k.Ack // a number in a field that does not count
