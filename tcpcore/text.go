@@ -64,7 +64,7 @@ func (e *Engine) processText(now Time, s *segment.Segment) {
 			nxt := e.snd.nxt
 			e.Abort(now)
 			if e.reply.due && s.Ack == nxt {
-				e.refuse(s) // it answers s, as if there were no connection any more
+				e.reply = refusal(s) // it answers s, as if there were no connection any more
 			}
 			return
 		}
