@@ -134,14 +134,29 @@ func synOrder(list []TCPOption) profile {
 	return profileLinux
 }
 
-// linuxReno is NewReno as Linux has it: in slow start an acknowledgment counts for all that
-// it covers, where RFC 3465 has a limit of two segments.
-var linuxReno = congestion.NewRenoWith(congestion.RenoOptions{ByteLimit: 1 << 20})
+// Kernels do not pace what TCP sends unless they are told to, so scripts expect bursts. In
+// Linux's slow start an acknowledgment counts for all that it covers, where RFC 3465 has a limit
+// of two segments.
+var (
+	linuxReno    = congestion.NewRenoWith(congestion.RenoOptions{ByteLimit: 1 << 20})
+	unpacedCubic = congestion.NewCubicWith(congestion.CubicOptions{Unpaced: true})
+)
+
+// controller is what a name stands for here; nil is what it stands for elsewhere.
+func (c *config) controller(name string) func() congestion.Controller {
+	switch {
+	case name == "reno" && c.linux:
+		return linuxReno
+	case name == "cubic":
+		return unpacedCubic
+	}
+	return nil
+}
 
 // used is the Config of a socket as it is used in the end.
 func (c *config) used(u transport.Config) *transport.Config {
-	if c.linux && u.CongestionControl == "reno" {
-		u.CongestionControl, u.Controller = "", linuxReno
+	if u.Controller = c.controller(u.CongestionControl); u.Controller != nil {
+		u.CongestionControl = ""
 	}
 	return &u
 }
