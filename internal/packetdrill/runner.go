@@ -105,9 +105,16 @@ func newRunner(sc *Script, set Settings) (*runner, error) {
 	if err := r.conf.init(sc); err != nil {
 		return nil, err
 	}
+	if err := sc.define(); err != nil {
+		return nil, err
+	}
 	local, remote := netip.MustParseAddr("192.168.0.1"), netip.MustParseAddr("192.0.2.1")
 	for _, o := range sc.Options {
 		if err := r.option(o, &local, &remote); err != nil {
+			var lack *unsupportedError
+			if errors.As(err, &lack) {
+				return nil, err
+			}
 			return nil, &SyntaxError{o.Pos, err.Error()}
 		}
 	}
@@ -162,7 +169,7 @@ func (r *runner) option(o Option, local, remote *netip.Addr) error {
 			return fmt.Errorf("--mtu: %q is not a number from 68 to 65535", o.Value)
 		}
 		r.conf.mtu = n
-	case "profile": // config.init has it
+	case "profile", "define": // were looked at before
 	case "mss":
 		// packetdrill's hint for device MTU; the sockets here take the route's.
 	case "udp_encapsulation":
@@ -174,7 +181,7 @@ func (r *runner) option(o Option, local, remote *netip.Addr) error {
 			}
 		case "", "none":
 		default:
-			return fmt.Errorf("--udp_encapsulation: only tcp is known, not %q", o.Value)
+			return unsupported("--udp_encapsulation=%s", o.Value)
 		}
 	case "udp_encapsulation_local_port", "local_udp_encapsulation_port", "udp_encaps_local_port":
 		n, err := num()
@@ -183,7 +190,8 @@ func (r *runner) option(o Option, local, remote *netip.Addr) error {
 		}
 		r.conf.udpPort = uint16(n)
 	case "local_ip", "remote_ip", "local_ipv4", "remote_ipv4", "local_ipv6", "remote_ipv6":
-		a, err := netip.ParseAddr(o.Value)
+		host, _, _ := strings.Cut(o.Value, "/")
+		a, err := netip.ParseAddr(host)
 		if err != nil {
 			return fmt.Errorf("--%s: %q is not an address", o.Name, o.Value)
 		}
