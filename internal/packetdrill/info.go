@@ -3,6 +3,8 @@ package packetdrill
 import (
 	"fmt"
 	"math"
+	"reflect"
+	"time"
 
 	"example.com/culvert/tcpcore"
 )
@@ -79,6 +81,35 @@ var tcpi = map[string]func(i *tcpcore.Info) int64{
 	},
 }
 
+// named are the fields of TCP_INFO that are a field of Info under another name. Those of
+// time are in microseconds there.
+var named = map[string]string{
+	"ca_state": "Recovery", // its values have the numbers of TCP_CA_Open and so on
+	"unacked":  "UnackedSegments", "sacked": "SackedSegments", "lost": "LostSegments", "retrans": "RetransmitsInFlight",
+	"retransmits": "TimeoutsInARow", "probes": "UnansweredProbes", "backoff": "Backoff", "ato": "DelayedACK",
+	"reordering": "ReorderingDegree", "reord_seen": "Reorderings", "notsent_bytes": "NotSent", "dsack_dups": "DSACKs",
+	"data_segs_in": "DataSegmentsReceived", "data_segs_out": "DataSegmentsSent",
+	"delivered": "SegmentsDelivered", "delivered_ce": "SegmentsDeliveredCE",
+	// FreeBSD's
+	"snd_rexmitpack": "Retransmits", "rcv_space": "ReceiveWindow",
+}
+
+// namedField is such a field; false if Info has none of the name.
+func namedField(i *tcpcore.Info, name string) (int64, bool) {
+	v := reflect.ValueOf(i).Elem().FieldByName(named[name])
+	switch {
+	case !v.IsValid():
+		return 0, false
+	case v.CanUint():
+		return int64(v.Uint()), true
+	case v.Type() == reflect.TypeFor[time.Duration]():
+		return max(0, time.Duration(v.Int()).Microseconds()), true
+	case name == "reordering":
+		return max(3, v.Int()), true // three is what Linux begins with
+	}
+	return v.Int(), v.CanInt()
+}
+
 // segments turns bytes into segments as Linux counts; "no limit" stays what it is there.
 func segments(n, mss int, up bool) int64 {
 	if n == math.MaxInt {
@@ -99,11 +130,15 @@ func infoField(i *connInfo, name string) (int64, error) {
 		name = name[5:]
 	}
 	f := tcpi[name]
-	if f == nil {
+	v, ok := namedField(&i.Info, name)
+	if f == nil && !ok {
 		return 0, unsupported("tcpi_%s", name)
 	}
 	if i.onlyState && name != "state" {
 		return 0, unsupported("tcpi_%s before the connection is accepted", name)
+	}
+	if ok {
+		return v, nil
 	}
 	if i.bytes {
 		switch name {

@@ -47,6 +47,7 @@ var sockopts = map[[2]int64]option{
 			c.MSS = int(v)
 			return nil
 		},
+		live: liveMSS,
 		get: func(f *file) (int64, error) {
 			switch {
 			case f.c != nil:
@@ -197,8 +198,8 @@ var sockopts = map[[2]int64]option{
 
 	key("SOL_IP", "IP_TOS"):                  {conf: setTOS, live: liveTOS},
 	key("SOL_IPV6", "IPV6_TCLASS"):           {conf: setTOS, live: liveTOS},
-	key("SOL_IP", "IP_TTL"):                  {conf: setTTL, def: 64},
-	key("SOL_IPV6", "IPV6_UNICAST_HOPS"):     {conf: setTTL, def: 64},
+	key("SOL_IP", "IP_TTL"):                  {conf: setTTL, live: liveTTL, def: 64},
+	key("SOL_IPV6", "IPV6_UNICAST_HOPS"):     {conf: setTTL, live: liveTTL, def: 64},
 	key("SOL_IP", "IP_MTU_DISCOVER"):         {lacks: "IP_MTU_DISCOVER", harmless: []int64{1, 2}, def: 1},
 	key("SOL_IPV6", "IPV6_MTU_DISCOVER"):     {lacks: "IPV6_MTU_DISCOVER", harmless: []int64{1, 2}, def: 1},
 	key("SOL_IP", "IP_RECVERR"):              {lacks: "IP_RECVERR", harmless: []int64{0}, bool: true},
@@ -364,6 +365,10 @@ func callSetsockopt(r *runner, c *Call) (*op, error) {
 		err = o.conf(&f.conf, v)
 	}
 	if err != nil {
+		var lack *unsupportedError
+		if errors.As(err, &lack) {
+			return nil, err
+		}
 		if errnoName(err) == "" {
 			r.note("%s: %v", name, err)
 			err = syscall.EINVAL // conn's own words for it
