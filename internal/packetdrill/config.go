@@ -134,11 +134,12 @@ func synOrder(list []TCPOption) profile {
 	return profileLinux
 }
 
-// Kernels do not pace what TCP sends unless they are told to, so scripts expect bursts. In
-// Linux's slow start an acknowledgment counts for all that it covers, where RFC 3465 has a limit
+// Kernels do not pace what TCP sends unless they are told to, so scripts expect that what slow
+// start allows is sent at once. In Linux's slow start an acknowledgment counts for all that it covers, where RFC 3465 has a limit
 // of two segments.
 var (
-	linuxReno    = congestion.NewRenoWith(congestion.RenoOptions{ByteLimit: 1 << 20})
+	plainReno    = congestion.NewRenoWith(congestion.RenoOptions{NoHyStart: true})
+	linuxReno    = congestion.NewRenoWith(congestion.RenoOptions{ByteLimit: 1 << 20, NoHyStart: true})
 	unpacedCubic = congestion.NewCubicWith(congestion.CubicOptions{Unpaced: true})
 )
 
@@ -147,6 +148,8 @@ func (c *config) controller(name string) func() congestion.Controller {
 	switch {
 	case name == "reno" && c.linux:
 		return linuxReno
+	case name == "reno":
+		return plainReno
 	case name == "cubic":
 		return unpacedCubic
 	}

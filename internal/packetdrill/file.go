@@ -12,7 +12,6 @@ import (
 	"example.com/culvert/conn"
 	"example.com/culvert/listener"
 	"example.com/culvert/tcpcore"
-	"example.com/culvert/tcpcore/congestion"
 	"example.com/culvert/transport"
 )
 
@@ -87,15 +86,8 @@ func (d *dialing) finished() bool {
 	}
 }
 
-// newEndpoint makes the stack's side of a tap. Scripts are written for a Reno that sends
-// what slow start allows at once.
+// newEndpoint makes the stack's side of a tap.
 func (r *runner) newEndpoint(t *tap, c *transport.Config) (*transport.Endpoint, error) {
-	if c != nil && c.CongestionControl == "reno" {
-		conf := *c
-		conf.CongestionControl = ""
-		conf.Controller = congestion.NewRenoWith(congestion.RenoOptions{NoHyStart: true})
-		c = &conf
-	}
 	e, err := transport.NewEndpoint(t, c)
 	if err == nil {
 		r.ends = append(r.ends, e)
