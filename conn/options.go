@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -135,6 +136,25 @@ func (x *Conn) SetDelayedACK(d time.Duration) error {
 			return err
 		}
 		x.c.engine.SetDelayedACK(d)
+		return nil
+	})
+}
+
+// SetCongestion changes the congestion control to one of congestion.Names, which goes
+// on with the window and the slow start threshold of the one before.
+func (x *Conn) SetCongestion(name string) error {
+	return x.c.change(func(now tcpcore.Time) error { return x.c.engine.SetCongestion(now, name) })
+}
+
+// SetController is SetCongestion with a controller that make makes, a func() of
+// congestion.Controller. make is called with the connection locked: it must not
+// call it.
+func (x *Conn) SetController(make func() tcpcore.Controller) error {
+	return x.c.change(func(now tcpcore.Time) error {
+		if make == nil {
+			return errors.New("SetController: make is nil")
+		}
+		x.c.engine.SetController(now, make)
 		return nil
 	})
 }

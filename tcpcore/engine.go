@@ -65,7 +65,7 @@ type Engine struct {
 	reply  reply // a reset that is due
 	tw     TimeWaitRecord
 	wanted wanted
-	count  Info // its counters only
+	count  Counters
 }
 
 // sndState holds the send sequence variables of RFC 9293 section 3.3.1.

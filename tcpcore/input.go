@@ -8,6 +8,9 @@ import "example.com/culvert/tcpcore/segment"
 // belongs to the listener.
 func (e *Engine) Input(now Time, s *segment.Segment) (reopen bool) {
 	e.count.SegmentsReceived++
+	if len(s.Payload) > 0 {
+		e.count.DataSegmentsReceived++
+	}
 	switch e.state {
 	case Closed:
 		e.inputClosed(s)

@@ -270,7 +270,10 @@ func (b *trainer) add(seq segment.Seq, size int, flags segment.Flags) {
 		e.snd.buf.peek(seq.Sub(e.sndData()), t.Buf[end:])
 	}
 	e.count.SegmentsSent++
-	e.count.BytesSent += uint64(size)
+	if size > 0 {
+		e.count.DataSegmentsSent++
+		e.count.BytesSent += uint64(size)
+	}
 }
 
 // grown returns b longer by n bytes of whatever content.

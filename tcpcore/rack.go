@@ -39,6 +39,8 @@ func (e *Engine) rackDelivered(now Time, r *record, s *segment.Segment, a *acked
 		k.fack = end
 	} else if end.Less(k.fack) && r.times == 1 {
 		k.reordered = true
+		e.count.Reorderings++
+		e.count.ReorderingDegree = max(e.count.ReorderingDegree, k.fack.Sub(r.seq)/e.snd.mss)
 	}
 	rtt := now.Sub(r.sentAt)
 	if r.times > 1 {

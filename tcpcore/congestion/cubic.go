@@ -58,7 +58,7 @@ func (*Cubic) Name() string { return "cubic" }
 // Start sets the initial window.
 func (c *Cubic) Start(s Start) {
 	c.start(s)
-	c.prior = s.Window
+	c.prior = c.Cwnd
 	c.hystart.letter = c.opt.PlainHyStart
 }
 
