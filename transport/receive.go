@@ -165,7 +165,7 @@ func (s *shard) open(now tcpcore.Time, p *port, k key, seg *segment.Segment, pla
 		place.Release()
 		return
 	}
-	if !place.Bind(c, f.driver.Abort) {
+	if !place.Bind(c, f.driver.Abort, f.driver.Drop) {
 		f.driver.Abort() // the listener has closed
 		return
 	}
