@@ -22,7 +22,7 @@ func TestForgedSYNs(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range 3 {
-			syn := segment.Segment{SrcPort: uint16(i), DstPort: 2222, Seq: 1, Flags: segment.SYN, Window: 1000}
+			syn := segment.Segment{SrcPort: uint16(i + 1), DstPort: 2222, Seq: 1, Flags: segment.SYN, Window: 1000}
 			forged.WriteBatch([]carrier.Datagram{{Peer: netip.MustParseAddrPort("192.0.2.2:2222"), Data: syn.Append(nil)}})
 		}
 		synctest.Wait()
