@@ -118,6 +118,35 @@ func (x *Conn) SetTrafficClass(tc uint8) error {
 	})
 }
 
+// SetHopLimit sets the TTL or hop limit to send with from now on, 1 to 255; 0 is the
+// system's. Where the carrier cannot set it, it has no effect.
+func (x *Conn) SetHopLimit(n int) error {
+	return x.c.change(func(tcpcore.Time) error {
+		h, ok := x.c.host.(interface{ SetHopLimit(uint8) })
+		switch {
+		case n < 0 || n > 255:
+			return fmt.Errorf("SetHopLimit: %d is outside of 0..255", n)
+		case !ok:
+			return errors.ErrUnsupported
+		}
+		h.SetHopLimit(uint8(n))
+		return nil
+	})
+}
+
+// SetMaxSegment bounds the data of the segments that are sent from now on, 64 to 65495
+// bytes, timestamps included, below what the path and the peer allow; 0 is no further bound.
+func (x *Conn) SetMaxSegment(bytes int) error {
+	return x.c.change(func(tcpcore.Time) error {
+		check := tcpcore.Config{MSS: bytes}
+		if err := check.Check(); err != nil {
+			return err
+		}
+		x.c.engine.SetMSS(bytes)
+		return nil
+	})
+}
+
 // SetCork holds back segments that are not full, up to 200 ms, until it is switched
 // off again: for a header and a body that are written one by one. The default is off.
 func (x *Conn) SetCork(cork bool) error {

@@ -148,3 +148,23 @@ func TestInfoOfMarks(t *testing.T) {
 	i = s.e.Info()
 	s.check(i.Recovery == RecoveryOpen && i.SegmentsDeliveredCE == 2, "%v, %d", i.Recovery, i.SegmentsDeliveredCE)
 }
+
+// TestSetMSS makes segments smaller on an open connection.
+func TestSetMSS(t *testing.T) {
+	s := newScript(t, "a smaller MSS cuts what is sent from now on, again too", Config{}, Params{})
+	s.active()
+	s.write(2920)
+	s.want(ACK, 1, 1, 1460)
+	s.want(ACK, 1461, 1, 1460)
+	s.e.SetMSS(1000)
+	s.wantAfter(200*ms, ACK, 1, 1, 1000)
+	s.recv(ACK, 1, 2921)
+	s.drain()
+	s.write(2000)
+	s.want(ACK, 2921, 1, 1000)
+	s.want(ACK, 3921, 1, 1000)
+	s.recv(ACK, 1, 4921)
+	s.e.SetMSS(0)
+	s.write(1460)
+	s.want(ACK, 4921, 1, 1460)
+}

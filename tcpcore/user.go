@@ -395,6 +395,16 @@ func (e *Engine) SetMMS(now Time, mms int) {
 	}
 }
 
+// SetMSS changes Config.MSS for what is sent from now on; 0 is no bound but the carrier's and
+// the peer's. What the peer was told in the handshake stays.
+func (e *Engine) SetMSS(n int) {
+	e.cfg.MSS = n
+	e.setMSS()
+	if e.ctl != nil {
+		e.ctl.OnMSS(e.snd.mss)
+	}
+}
+
 // Outstanding reports whether seq was sent and is not acknowledged: what a true report
 // of the network about a segment of ours would quote (RFC 5927 section 4.1).
 func (e *Engine) Outstanding(seq segment.Seq) bool {

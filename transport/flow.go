@@ -29,6 +29,8 @@ type flow struct {
 	opened  chan struct{}   // of an active open: closed when it came to an end, good or bad
 	once    sync.Once       // closes opened
 
+	hop atomic.Uint32 // TTL or hop limit; 0 is the system's
+
 	touched bool               // belongs to whoever reads
 	out     []carrier.Datagram // belongs to whoever transmits
 }
@@ -46,7 +48,7 @@ func (f *flow) Transmit(trains []*tcpcore.Train) {
 	for _, t := range trains {
 		d := carrier.Datagram{
 			Peer: f.peer, Local: source, Data: t.Buf,
-			TrafficClass: t.TrafficClass, HopLimit: f.cfg.hop,
+			TrafficClass: t.TrafficClass, HopLimit: uint8(f.hop.Load()),
 		}
 		if len(t.Data) > 0 {
 			d.Heads, d.HeadSize, d.Data = t.Buf, t.HeadSize, t.Data
@@ -61,6 +63,9 @@ func (f *flow) Transmit(trains []*tcpcore.Train) {
 	clear(f.out)
 	f.out = f.out[:0]
 }
+
+// SetHopLimit is for conn.Conn.SetHopLimit.
+func (f *flow) SetHopLimit(n uint8) { f.hop.Store(uint32(n)) }
 
 // Established tells whoever waits for the handshake.
 func (f *flow) Established() {

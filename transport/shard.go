@@ -331,6 +331,7 @@ func (s *shard) newFlow(f *flow, engine *tcpcore.Engine) (*conn.Conn, error) {
 		local = s.localOf(f.key, f.source)
 	}
 	var c *conn.Conn
+	f.hop.Store(uint32(f.cfg.hop))
 	c, f.driver = conn.New(f, engine, local, f.peer, f.cfg.conn)
 	s.mu.Lock()
 	defer s.mu.Unlock()
