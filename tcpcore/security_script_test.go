@@ -297,9 +297,9 @@ func TestResetKeepsItsPlace(t *testing.T) {
 	s.active()
 	s.close()
 	s.want(FIN|ACK, 1, 1)
-	s.recv(ACK, 1, 2, "nobody reads this")
+	s.recv(ACK, 1, 1, "nobody reads this")
 	s.wantErr(ErrAborted)
-	s.recv(ACK, 18, 1, "nor this") // its acknowledgment number would make another reset
+	s.recv(ACK, 18, 2, "nor this") // its acknowledgment would make another reset
 	s.want(RST|ACK, 2, 1)
 	s.wantIdle()
 }
