@@ -69,8 +69,8 @@ type Config struct {
 	// RoundWindow rounds a window that is not scaled down to whole segments, as Linux
 	// does. Default offers all the room.
 	RoundWindow bool
-	// WindowScale is the shift count in our SYN, at most 14; negative is 0. Default
-	// what ReceiveBuffer wants.
+	// WindowScale is the shift count in our SYN, at most 14, less where ReceiveBuffer
+	// could not express it; negative is 0. Default what ReceiveBuffer wants.
 	WindowScale int
 	// ScaleFirst orders the options of our SYN as FreeBSD does: MSS, window scale,
 	// SACK-permitted, timestamps. Default as Linux: MSS, SACK-permitted, timestamps,
@@ -94,6 +94,9 @@ type Config struct {
 	// NoTailLossProbe leaves a lost tail to the retransmission timer instead of probing
 	// for it (RFC 8985 section 7). Default probes.
 	NoTailLossProbe bool
+	// NoRACK finds losses by counting what was selectively acknowledged (RFC 6675), and not
+	// by time (RFC 8985); there is no tail loss probe then. Default by time.
+	NoRACK bool
 	// NoFRTO does not look for spurious timeouts by sending new data first (F-RTO, RFC
 	// 5682). Default does, where SACK was negotiated.
 	NoFRTO bool

@@ -97,15 +97,15 @@ const scaleFor = 8 << 20
 // offeredShift is our window scale shift (RFC 7323 section 2.3): enough for the buffer,
 // but so fine that rounding never matters to a small one.
 func (e *Engine) offeredShift() uint8 {
-	switch n := e.cfg.WindowScale; {
-	case n < 0:
-		return 0
-	case n > 0:
-		return uint8(n)
-	}
 	shift, size := uint8(0), e.cfg.ReceiveBuffer
 	if size == 0 {
 		size = e.cfg.MaxReceiveBuffer
+	}
+	if n := e.cfg.WindowScale; n != 0 {
+		for int(shift) < n && 2<<shift <= size {
+			shift++
+		}
+		return shift
 	}
 	for shift < 14 && 0xffff<<shift < max(size, scaleFor) && 512<<shift <= size {
 		shift++

@@ -392,7 +392,7 @@ func (e *Engine) transmitted(now Time, r *record, again bool) {
 		IdleAppLimited: pipe == 0 && e.rate.appLimited != 0,
 	})
 	e.rate.onSend(now, r, pipe)
-	if e.sack {
+	if e.sack && !e.cfg.NoRACK {
 		e.rack.queue.push(xmit{r.seq, r.rate.order})
 	}
 	e.pace.sent(size)
