@@ -57,15 +57,29 @@ func findings(t *testing.T, tcp string) (warnings map[string]int, segments int) 
 // TestCapture: of a clean transfer of ours tshark says nothing that it does not say of
 // the kernel's own.
 func TestCapture(t *testing.T) {
-	ours, n := findings(t, "ours")
-	if n < 10000 {
-		t.Fatalf("a capture of %d segments", n)
-	}
-	kernel, _ := findings(t, "kernel")
-	t.Logf("%d segments, ours: %v, the kernel's: %v", n, ours, kernel)
-	for _, w := range slices.Sorted(maps.Keys(ours)) {
-		if kernel[w] == 0 {
-			t.Errorf("%d times %q, and not once in the kernel's own transfer", ours[w], w)
+	// A machine that is busy elsewhere makes either send again too early: what the kernel's
+	// transfers have in common with ours is found by looking at more than one.
+	known := make(map[string]int)
+	var strange []string
+	for range 4 {
+		ours, n := findings(t, "ours")
+		if n < 10000 {
+			t.Fatalf("a capture of %d segments", n)
+		}
+		kernel, _ := findings(t, "kernel")
+		t.Logf("%d segments, ours: %v, the kernel's: %v", n, ours, kernel)
+		for w, k := range kernel {
+			known[w] += k
+		}
+		strange = nil
+		for _, w := range slices.Sorted(maps.Keys(ours)) {
+			if known[w] == 0 {
+				strange = append(strange, w)
+			}
+		}
+		if strange == nil {
+			return
 		}
 	}
+	t.Errorf("not once in the kernel's own transfers: %q", strange)
 }
