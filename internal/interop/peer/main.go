@@ -20,10 +20,12 @@ import (
 	"log"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"os"
 	"syscall"
 	"time"
 
+	"example.com/culvert/rawcarrier"
 	"example.com/culvert/transport"
 )
 
@@ -67,11 +69,12 @@ type options struct {
 	cc                       string
 	msl                      time.Duration
 	config                   transport.Config
+	tun                      *transport.Endpoint
 }
 
 func (o *options) parse(args []string) error {
 	f := flag.NewFlagSet("peer", flag.ContinueOnError)
-	f.StringVar(&o.tcp, "tcp", "ours", "whose TCP: ours or kernel")
+	f.StringVar(&o.tcp, "tcp", "ours", "whose TCP: ours, kernel, or tun: ours, with an address of its own")
 	f.StringVar(&o.listen, "listen", "", "address to listen on")
 	f.StringVar(&o.dial, "dial", "", "address to dial")
 	f.StringVar(&o.local, "local", "", "address to dial from")
@@ -111,10 +114,18 @@ func (o *options) listener() (net.Listener, error) {
 	switch o.tcp {
 	case "ours":
 		l, err = (&transport.ListenConfig{Config: &o.config}).Listen(context.Background(), "ip4:tcp", o.listen)
+	case "tun":
+		var e *transport.Endpoint
+		var at *net.TCPAddr
+		if e, err = o.endpoint(); err == nil {
+			if at, err = net.ResolveTCPAddr("tcp4", o.listen); err == nil {
+				l, err = e.Listen(uint16(at.Port))
+			}
+		}
 	case "kernel":
 		l, err = (&net.ListenConfig{Control: o.control, KeepAliveConfig: o.keepAlive()}).Listen(context.Background(), "tcp4", o.listen)
 	default:
-		err = fmt.Errorf("-tcp: %q is neither ours nor kernel", o.tcp)
+		err = fmt.Errorf("-tcp: %q is none of ours, kernel, tun", o.tcp)
 	}
 	if err == nil {
 		fmt.Println("listening", l.Addr())
@@ -132,10 +143,37 @@ func (o *options) dialTo(tcp, address string) (net.Conn, error) {
 		}
 		local = a
 	}
+	if tcp == "tun" {
+		e, err := o.endpoint()
+		if err != nil {
+			return nil, err
+		}
+		return e.Dial("ip4:tcp", address)
+	}
 	if tcp == "ours" {
 		return (&transport.Dialer{Timeout: o.timeout, LocalAddr: local, Config: &o.config}).Dial("ip4:tcp", address)
 	}
 	return (&net.Dialer{Timeout: o.timeout, LocalAddr: local, Control: o.control, KeepAliveConfig: o.keepAlive()}).Dial("tcp4", address)
+}
+
+// Addresses of the TUN device: the host's, and that which belongs to our TCP.
+var (
+	tunHost = netip.MustParsePrefix("10.98.0.1/24")
+	tunOwn  = netip.MustParseAddr("10.98.0.2")
+)
+
+// endpoint is our TCP on a TUN device.
+func (o *options) endpoint() (*transport.Endpoint, error) {
+	if o.tun == nil {
+		c, err := rawcarrier.TUN("", tunHost, tunOwn, rawcarrier.Options{})
+		if err != nil {
+			return nil, err
+		}
+		if o.tun, err = transport.NewEndpoint(c, &o.config); err != nil {
+			return nil, err
+		}
+	}
+	return o.tun, nil
 }
 
 func (o *options) keepAlive() net.KeepAliveConfig {
@@ -184,7 +222,7 @@ func (o *options) conns(each func(net.Conn) error) error {
 
 func transfers(o *options) error {
 	err := o.conns(func(c net.Conn) error { return transfer(o, c) })
-	if err == nil && o.tcp == "ours" {
+	if err == nil && o.tcp != "kernel" {
 		time.Sleep(2*o.config.MSL + 100*time.Millisecond) // TIME-WAIT answers repetitions
 	}
 	return err
@@ -228,7 +266,7 @@ func transfer(o *options, c net.Conn) error {
 		return fmt.Errorf("sending: %w", err)
 	}
 	linger := o.linger
-	if linger < 0 && o.tcp == "ours" {
+	if linger < 0 && o.tcp != "kernel" {
 		linger = 30 // the connection is in this process, which must not end before it
 	}
 	if linger >= 0 {
