@@ -49,7 +49,7 @@ func TestMain(m *testing.M) {
 
 // A lab is three namespaces: ours, kernel, and middle, which routes between them.
 type lab struct {
-	t                    *testing.T
+	t                    testing.TB
 	ours, middle, kernel string
 }
 
@@ -58,7 +58,7 @@ var labs int
 // newLab makes a laboratory, and takes it down when the test ends: not before it has
 // seen that the middle called no segment of ours invalid, and that no connection of the
 // kernel's hangs.
-func newLab(t *testing.T) *lab {
+func newLab(t testing.TB) *lab {
 	t.Helper()
 	labs++
 	n := fmt.Sprintf("interop%d-%d-", os.Getpid(), labs)
@@ -181,7 +181,7 @@ func (l *lab) counter(name string) int {
 
 // A process runs in a namespace until it ends or the test does.
 type process struct {
-	t     *testing.T
+	t     testing.TB
 	what  string
 	cmd   *exec.Cmd
 	ended chan error // its end, once

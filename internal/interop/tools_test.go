@@ -17,7 +17,7 @@ import (
 )
 
 // file makes a file of n octets in a directory of the test's own.
-func file(t *testing.T, name string, n int) (path, sum string) {
+func file(t testing.TB, name string, n int) (path, sum string) {
 	t.Helper()
 	b := make([]byte, n)
 	x := uint32(n)
@@ -34,7 +34,7 @@ func file(t *testing.T, name string, n int) (path, sum string) {
 }
 
 // sumOf is the SHA-256 of a file.
-func sumOf(t *testing.T, path string) string {
+func sumOf(t testing.TB, path string) string {
 	t.Helper()
 	b, err := os.ReadFile(path)
 	if err != nil {

@@ -22,6 +22,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime/pprof"
 	"syscall"
 	"time"
 
@@ -70,11 +71,12 @@ type options struct {
 	msl                      time.Duration
 	config                   transport.Config
 	tun                      *transport.Endpoint
+	profile                  string
 }
 
 func (o *options) parse(args []string) error {
 	f := flag.NewFlagSet("peer", flag.ContinueOnError)
-	f.StringVar(&o.tcp, "tcp", "ours", "whose TCP: ours, kernel, or tun: ours, with an address of its own")
+	f.StringVar(&o.tcp, "tcp", "ours", "whose TCP: ours, kernel, tun (ours, with an address of its own) or udp (ours, in UDP)")
 	f.StringVar(&o.listen, "listen", "", "address to listen on")
 	f.StringVar(&o.dial, "dial", "", "address to dial")
 	f.StringVar(&o.local, "local", "", "address to dial from")
@@ -99,6 +101,7 @@ func (o *options) parse(args []string) error {
 	f.IntVar(&c.ReceiveBuffer, "receive", 0, "ours: receive buffer")
 	f.IntVar(&c.SendBuffer, "sendbuffer", 0, "ours: send buffer")
 	f.BoolVar(&c.KeepAlive, "keepalive", false, "keep-alive, after a second, each second")
+	f.StringVar(&o.profile, "profile", "", "file for a CPU profile")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
@@ -114,6 +117,8 @@ func (o *options) listener() (net.Listener, error) {
 	switch o.tcp {
 	case "ours":
 		l, err = (&transport.ListenConfig{Config: &o.config}).Listen(context.Background(), "ip4:tcp", o.listen)
+	case "udp":
+		l, err = (&transport.ListenConfig{Config: &o.config}).Listen(context.Background(), "tcp4", o.listen)
 	case "tun":
 		var e *transport.Endpoint
 		var at *net.TCPAddr
@@ -125,7 +130,7 @@ func (o *options) listener() (net.Listener, error) {
 	case "kernel":
 		l, err = (&net.ListenConfig{Control: o.control, KeepAliveConfig: o.keepAlive()}).Listen(context.Background(), "tcp4", o.listen)
 	default:
-		err = fmt.Errorf("-tcp: %q is none of ours, kernel, tun", o.tcp)
+		err = fmt.Errorf("-tcp: %q is none of ours, kernel, tun, udp", o.tcp)
 	}
 	if err == nil {
 		fmt.Println("listening", l.Addr())
@@ -142,6 +147,9 @@ func (o *options) dialTo(tcp, address string) (net.Conn, error) {
 			return nil, err
 		}
 		local = a
+	}
+	if tcp == "udp" {
+		return (&transport.Dialer{Timeout: o.timeout, Config: &o.config}).Dial("tcp4", address)
 	}
 	if tcp == "tun" {
 		e, err := o.endpoint()
@@ -221,6 +229,17 @@ func (o *options) conns(each func(net.Conn) error) error {
 }
 
 func transfers(o *options) error {
+	if o.profile != "" {
+		f, err := os.Create(o.profile)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	err := o.conns(func(c net.Conn) error { return transfer(o, c) })
 	if err == nil && o.tcp != "kernel" {
 		time.Sleep(2*o.config.MSL + 100*time.Millisecond) // TIME-WAIT answers repetitions
