@@ -201,6 +201,36 @@ func TestResetOfOurs(t *testing.T) {
 	})
 }
 
+// TestICMP: what a router says of our SYN reaches whoever dials. The codes that mean that
+// nobody is there end it at once (RFC 9293 SHLD-26), the others are the reason that is
+// told in the end (MUST-56).
+func TestICMP(t *testing.T) {
+	for _, code := range []string{"port-unreachable", "prot-unreachable"} {
+		t.Run(code, func(t *testing.T) {
+			l := newLab(t)
+			l.nft("add rule ip lab forward tcp dport 7000 reject with icmp type " + code)
+			if out := l.output(l.ours, peerProgram, "transfer", "-dial", kernelIP+":7000", "-timeout", "20s"); !strings.Contains(out, "connection refused") {
+				t.Errorf("a dial that ICMP %s answers: %s", code, out)
+			}
+		})
+	}
+	for _, code := range []string{"net-unreachable", "host-unreachable", "admin-prohibited"} {
+		t.Run(code, func(t *testing.T) {
+			l := newLab(t)
+			k := l.drive("kernel")
+			k.do("listen :7000")
+			// The first SYN only: it is not the end.
+			l.nft("add counter ip lab said; add rule ip lab forward tcp dport 7000 limit rate 1/minute burst 1 packets counter name said reject with icmp type " + code)
+			o := l.drive("ours")
+			o.do("dial " + kernelIP + ":7000")
+			k.do("accept")
+			if l.counter("said") != 1 {
+				t.Error("the middle had nothing to say")
+			}
+		})
+	}
+}
+
 // TestFINWithData: the last octets and the end in one segment.
 func TestFINWithData(t *testing.T) {
 	onStage(t, func(t *testing.T, s stage) {

@@ -182,6 +182,13 @@ var transfers = []transfer{
 	{name: "MSS clamped", size: 20 * mega, rules: []string{"tcp flags syn tcp option maxseg size set 536"}},
 	{name: "we want an MSS of 600", size: 20 * mega, ours: []string{"-mss", "600"}},
 	{name: "the kernel wants an MSS of 500", size: 20 * mega, kernel: []string{"-mss", "500"}},
+	// The kernel announces what its network card takes, and the way to it takes less: the
+	// middle says so by ICMP.
+	{name: "a narrow MTU on the way", size: 20 * mega, rules: []string{"counter"}, prepare: func(l *lab) {
+		l.ip("-n", l.middle, "link", "set", "mk", "mtu", "1200")
+		l.ip("-n", l.kernel, "link", "set", "eth0", "mtu", "1200")
+		l.ip("-n", l.kernel, "route", "change", "default", "via", "10.91.2.2", "advmss", "1460")
+	}},
 	{name: "one octet read at a time", size: 2 * mega, both: []string{"-read", "1"}},
 
 	{name: "we read nothing for 5 seconds", size: 20 * mega, ours: []string{"-stall", "5s"}},

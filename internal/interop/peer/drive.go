@@ -51,7 +51,7 @@ type driver struct {
 
 var errnos = map[string]syscall.Errno{
 	"ECONNRESET": syscall.ECONNRESET, "ETIMEDOUT": syscall.ETIMEDOUT, "ECONNREFUSED": syscall.ECONNREFUSED,
-	"EHOSTUNREACH": syscall.EHOSTUNREACH, "ENETUNREACH": syscall.ENETUNREACH, "EPIPE": syscall.EPIPE,
+	"ENOPROTOOPT": syscall.ENOPROTOOPT, "EHOSTUNREACH": syscall.EHOSTUNREACH, "ENETUNREACH": syscall.ENETUNREACH, "EPIPE": syscall.EPIPE,
 }
 
 func (d *driver) do(words []string) (answer string, err error) {
