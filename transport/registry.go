@@ -101,7 +101,7 @@ func dialCarrier(n piontransport.Net, network string, local, to netip.AddrPort, 
 	return rawcarrier.Dial(local, to, rawcarrier.Options{})
 }
 
-var errRawNet = errors.New("Net is set, which has UDP sockets; the network ip4:tcp is the system's alone")
+var errRawNet = errors.New("the network ip4:tcp is the system's, and Net is set, which has UDP sockets")
 
 // add makes the shard of a new socket and enters it.
 func (r *shards) add(n piontransport.Net, network string, c carrier.Carrier, shared bool) *shard {

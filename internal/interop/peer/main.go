@@ -64,11 +64,9 @@ type options struct {
 	timeout                  time.Duration
 	readSize                 int
 	stall                    time.Duration
-	stallEvery               int64
 	linger                   int
 	first                    bool
 	cc                       string
-	msl                      time.Duration
 	config                   transport.Config
 	tun                      *transport.Endpoint
 	profile                  string
