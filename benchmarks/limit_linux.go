@@ -117,6 +117,7 @@ type limitConn struct {
 	*net.UDPConn
 	raw     syscall.RawConn
 	offload bool
+	window  uint64
 
 	out, in batch
 	pending [][]byte // what arrived, from next on not yet read
@@ -173,10 +174,15 @@ func newLimitConn(u *net.UDPConn, offload bool) (*limitConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &limitConn{UDPConn: u, raw: raw, offload: offload}
+	c := &limitConn{UDPConn: u, raw: raw, offload: offload, window: limitWindow}
 	if cerr := raw.Control(func(fd uintptr) {
-		for _, o := range []int{unix.SO_RCVBUFFORCE, unix.SO_SNDBUFFORCE} {
-			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, o, limitBuffer) // as far as it may
+		// As far as this process may; the second of each works without privileges.
+		for _, o := range []int{unix.SO_RCVBUF, unix.SO_RCVBUFFORCE, unix.SO_SNDBUF, unix.SO_SNDBUFFORCE} {
+			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, o, limitBuffer)
+		}
+		// What the kernel keeps beside each datagram counts, too.
+		if granted, gerr := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF); gerr == nil {
+			c.window = min(limitWindow, max(4*limitDatagram, uint64(granted)/4))
 		}
 		if offload {
 			err = errors.Join(
@@ -246,10 +252,10 @@ func (c *limitConn) send() error {
 // await waits until the window is open. What comes in instead of credit is dropped: a
 // benchmark that sends this much does not await any.
 func (c *limitConn) await() error {
-	if c.sent-c.written <= limitWindow {
+	if c.sent-c.written <= c.window {
 		return nil
 	}
-	for c.sent-c.written > limitWindow {
+	for c.sent-c.written > c.window {
 		if err := c.SetReadDeadline(time.Now().Add(limitPatience)); err != nil {
 			return err
 		}
@@ -302,7 +308,7 @@ func (c *limitConn) Read(p []byte) (int, error) {
 		}
 	}
 	c.taken += uint64(n)
-	if c.taken-c.told >= limitCredit {
+	if c.taken-c.told >= min(limitCredit, c.window/4) {
 		c.told = c.taken
 		c.word[0] = creditMark
 		binary.BigEndian.PutUint64(c.word[1:], c.taken)

@@ -80,6 +80,21 @@ func TestOperations(t *testing.T) {
 	}
 }
 
+// TestEveryStack: each carries a message there and back, and each but the limits a stream.
+func TestEveryStack(t *testing.T) {
+	for _, s := range benchmarks.Stacks() {
+		t.Run(s.Name, func(t *testing.T) {
+			if _, client := do(t, s.Name, Work{Kind: Ping, Conns: 1, Size: 4096}); client.Ops == 0 {
+				t.Error("no round trip")
+			}
+			server, _ := do(t, s.Name, Work{Kind: Bulk, Conns: 1})
+			if len(server.Bytes) != 1 || server.Bytes[0] == 0 {
+				t.Errorf("nothing arrived: %v", server.Bytes)
+			}
+		})
+	}
+}
+
 // TestMissedWindow: what a process slept through does not count.
 func TestMissedWindow(t *testing.T) {
 	now := time.Now()

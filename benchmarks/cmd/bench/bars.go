@@ -36,6 +36,8 @@ var bars = []bar{
 	{loopback, "rate", "connections per second", (*result).rate, "culvert", "gvisor", 3, false},
 	{loopback, "idle", "bytes, client", clientMemory, "culvert-shared", "", 4096, true},
 	{loopback, "idle", "bytes, server", serverMemory, "culvert-shared", "", 4096, true},
+	{loopback, "idle", "goroutines, client", clientGoroutines, "culvert-shared", "", 0.01, true},
+	{loopback, "idle", "goroutines, server", serverGoroutines, "culvert-shared", "", 0.01, true},
 }
 
 // A verdict is what became of a bar.

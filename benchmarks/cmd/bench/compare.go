@@ -20,7 +20,6 @@ const patience = 10 * time.Second
 
 // compare measures every cell in rounds, and reports.
 func compare(ctx context.Context, o options, cells []*cell, w, progress io.Writer) error {
-	all := ctx // the report is made even when the time is over
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	if o.profile != "" {
@@ -63,11 +62,17 @@ func compare(ctx context.Context, o options, cells []*cell, w, progress io.Write
 		}
 	}
 	bar.end()
+	if o.only.MatchString(engineName) && ctx.Err() == nil {
+		var err error
+		if s.Engine, err = engine(ctx, o); err != nil {
+			s.Missing = append(s.Missing, engineName+": "+err.Error())
+		}
+	}
 	if ctx.Err() != nil {
 		s.Missing = append(s.Missing, "the run ended early: "+ctx.Err().Error())
 	}
 	s.Seconds = time.Since(s.Date).Seconds()
-	return s.report(all, o, cells, w)
+	return s.report(o, cells, w)
 }
 
 // measure is one measurement.

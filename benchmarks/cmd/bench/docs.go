@@ -2,12 +2,9 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 )
 
@@ -43,8 +40,8 @@ Memory is what the process has in RAM (RSS) beyond what it had with one connecti
 garbage collection and a few seconds of silence, without the kernel's.
 
 The kernel's TCP has its congestion control set by TCP_CONGESTION, as the stack's name
-says. Raw UDP is no contender but a limit: datagrams of 1452 bytes as large as fit into an
-Ethernet, one copy from and to the user's buffer at each end, no header, nothing sent
+says. Raw UDP is no contender but a limit: datagrams of 1452 bytes, as an Ethernet takes
+them, one copy from and to the user's buffer at each end, no header, nothing sent
 again, and no more under way than the receiver has room for.
 
 | stack | what it is |
@@ -52,13 +49,13 @@ again, and no more under way than the receiver has room for.
 `
 
 // writeDocs writes the page and its plots below dir.
-func (s *summary) writeDocs(ctx context.Context, dir string, cells []*cell, tables []*table) error {
+func (s *summary) writeDocs(dir string, cells []*cell, tables []*table) error {
 	plots := filepath.Join(dir, "benchmarks")
 	if err := os.MkdirAll(plots, 0o755); err != nil {
 		return err
 	}
 	var b bytes.Buffer
-	fmt.Fprintf(&b, docsHead, "```sh\ncd benchmarks && go run ./cmd/bench "+s.Command+"\n```")
+	fmt.Fprintf(&b, docsHead, "```sh\ncd benchmarks && go run ./cmd/bench "+s.Command+"-docs ../docs\n```")
 	for _, row := range [][2]string{
 		{"date", s.Date.Format("2006-01-02 15:04 UTC")},
 		{"revision", s.Machine.Revision},
@@ -70,6 +67,9 @@ func (s *summary) writeDocs(ctx context.Context, dir string, cells []*cell, tabl
 		{"rounds", fmt.Sprintf("%d, in %.0f s altogether", s.Rounds, s.Seconds)},
 	} {
 		fmt.Fprintf(&b, "| %s | %s |\n", row[0], row[1])
+	}
+	if s.Machine.busy() {
+		fmt.Fprintf(&b, "\n**%s**\n", busyWarning)
 	}
 	for _, m := range s.Missing {
 		fmt.Fprintf(&b, "\nMissing: %s.\n", m)
@@ -96,9 +96,6 @@ func (s *summary) writeDocs(ctx context.Context, dir string, cells []*cell, tabl
 		}
 		fmt.Fprintf(&b, "\n### %s\n\n![%s](benchmarks/%s)\n", p.title, p.title, p.file)
 	}
-	b.WriteString("\n## The engine alone\n\n")
-	b.WriteString("`go test -run '^$' -bench ... -benchmem ./tcpcore/...`: no system call, no copy that a\nconnection would not make, one CPU.\n\n")
-	b.WriteString(engine(ctx))
 	fmt.Fprintf(&b, docsMethod, s.Warm, s.Time)
 	seen := make(map[string]bool)
 	for _, c := range cells {
@@ -115,26 +112,4 @@ func upperFirst(s string) string {
 		return s
 	}
 	return strings.ToUpper(s[:1]) + s[1:]
-}
-
-// engineBenchmarks are the hot functions' own.
-const engineBenchmarks = "^Benchmark(Receive|Send|Pair|ACK|Parse|Append|Checksum|OnAck|Ring|Scoreboard|Lookup)"
-
-var benchmarkLine = regexp.MustCompile(`(?m)^Benchmark\S+\s.*$`)
-
-// engine runs the Go benchmarks of the engine and returns their lines as a block.
-func engine(ctx context.Context) string {
-	dir, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "example.com/culvert").Output()
-	if err != nil {
-		return "Not measured: the library's source is not at hand.\n"
-	}
-	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", engineBenchmarks, "-benchmem", "-benchtime", "0.3s",
-		"./tcpcore/...", "./transport/...")
-	cmd.Dir = strings.TrimSpace(string(dir))
-	out, err := cmd.CombinedOutput()
-	lines := benchmarkLine.FindAllString(string(out), -1)
-	if err != nil || len(lines) == 0 {
-		return "Not measured: the benchmarks failed.\n"
-	}
-	return "```\n" + strings.Join(lines, "\n") + "\n```\n"
 }

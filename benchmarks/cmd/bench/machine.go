@@ -22,6 +22,18 @@ type machine struct {
 	Peers    []string
 }
 
+// busy reports whether the machine had other things to do before the run.
+func (m machine) busy() bool {
+	var load float64
+	if _, err := fmt.Sscan(m.Load, &load); err != nil {
+		return false
+	}
+	return load > float64(m.CPUs)/4
+}
+
+// busyWarning is what stands beside figures of a machine that was.
+const busyWarning = "The machine was busy with other things when the run began: do not trust these figures."
+
 // peerModules are those whose versions matter.
 var peerModules = []string{
 	"github.com/quic-go/quic-go", "github.com/xtaci/kcp-go/v5", "gvisor.dev/gvisor", "github.com/pion/sctp",
@@ -34,7 +46,9 @@ func thisMachine() machine {
 		CPUs:   runtime.NumCPU(),
 		Memory: field("/proc/meminfo", "MemTotal"),
 		Go:     runtime.Version(),
-		Load:   strings.Join(strings.Fields(first("/proc/loadavg"))[:min(3, len(strings.Fields(first("/proc/loadavg"))))], " "),
+	}
+	if load := strings.Fields(first("/proc/loadavg")); len(load) >= 3 {
+		m.Load = strings.Join(load[:3], " ")
 	}
 	if release := first("/proc/sys/kernel/osrelease"); release != "" {
 		m.System = fmt.Sprintf("Linux %s, %s", release, runtime.GOARCH)

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -40,7 +39,7 @@ type options struct {
 	profile string
 	timeout time.Duration
 	role    string
-	args    string // all of it
+	args    string // what of it says what was measured
 }
 
 func main() {
@@ -68,6 +67,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, w, progress io.Wri
 		for _, c := range cells {
 			fmt.Fprintln(w, c.name())
 		}
+		if o.only.MatchString(engineName) {
+			fmt.Fprintln(w, engineName)
+		}
 		return nil
 	}
 	return compare(ctx, o, cells, w, progress)
@@ -76,7 +78,6 @@ func run(ctx context.Context, args []string, stdin io.Reader, w, progress io.Wri
 // parse reads the command line; -h writes the usage to w.
 func parse(args []string, w io.Writer) (options, error) {
 	var o options
-	o.args = strings.Join(args, " ")
 	var only string
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
@@ -101,7 +102,16 @@ func parse(args []string, w io.Writer) (options, error) {
 		return o, fmt.Errorf("%w (-h explains)", err)
 	}
 	given := make(map[string]bool)
-	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	f.Visit(func(f *flag.Flag) {
+		given[f.Name] = true
+		switch f.Name {
+		case "docs", "json", "cpuprofile", "timeout", "role": // where things go says nothing of what they are
+		case "quick":
+			o.args += "-quick "
+		default:
+			o.args += fmt.Sprintf("-%s '%s' ", f.Name, f.Value)
+		}
+	})
 	if o.quick {
 		if !given["rounds"] {
 			o.rounds = 1

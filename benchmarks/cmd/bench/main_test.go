@@ -6,6 +6,8 @@ import (
 	"flag"
 	"io"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -161,6 +163,61 @@ func TestSummary(t *testing.T) {
 	for _, want := range []string{" 350 ", " 300 - 400 ", " 0.50 ", "| 700 |", "1 of 3 do not count", "it hung", " 2.92 ", "1 of 2 bars are missed"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the tables lack %q:\n%s", want, &out)
+		}
+	}
+}
+
+// TestBusy: a machine is busy if a quarter of its processors is.
+func TestBusy(t *testing.T) {
+	for load, want := range map[string]bool{"0.40 9 9": false, "0.60 0 0": true, "": false, "much": false} {
+		if got := (machine{CPUs: 2, Load: load}).busy(); got != want {
+			t.Errorf("%q: %v", load, got)
+		}
+	}
+}
+
+// TestDocs: the page has all tables, and each plot that it shows is there.
+func TestDocs(t *testing.T) {
+	dir := t.TempDir()
+	o, err := parse([]string{"-docs", dir, "-json", filepath.Join(dir, "all.json"), "-only", "loopback/bulk-(2|256)/(culvert|kernel-cubic)$"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cells, err := plan(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSummary(o)
+	s.Machine.Load = "9.00 9.00 9.00"
+	s.Missing = []string{"veth: no root"}
+	s.Engine = []engineLine{{Name: "Receive", Ns: 50}}
+	for _, stack := range []string{"culvert", "kernel-cubic"} {
+		r := bulkResult(stack, 0, 100, 300)
+		r.Work = "bulk-2"
+		s.Results = append(s.Results, r, bulkResult(stack, 0, 300, 300))
+	}
+	if err := s.report(o, cells, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(filepath.Join(dir, "benchmarks.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"go run ./cmd/bench -only 'loopback/bulk-(2|256)/(culvert|kernel-cubic)$' -docs ../docs", "| pass | loopback/bulk-256 | goodput |", "Missing: veth: no root.", "do not trust",
+		"| culvert | 600 |", "| Receive | 50.00 |", "| culvert | CUBIC, its default |", s.Machine.Go,
+	} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("the page lacks %q:\n%s", want, page)
+		}
+	}
+	plots := regexp.MustCompile(`\]\((benchmarks/[^)]*)\)`).FindAllStringSubmatch(string(page), -1)
+	if len(plots) != 3 {
+		t.Errorf("%d plots, want 3", len(plots))
+	}
+	for _, m := range append(plots, []string{"", "all.json"}) {
+		if info, err := os.Stat(filepath.Join(dir, m[1])); err != nil || info.Size() == 0 {
+			t.Errorf("%s: %v", m[1], err)
 		}
 	}
 }

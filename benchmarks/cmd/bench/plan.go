@@ -105,7 +105,7 @@ func plan(o options) ([]*cell, error) {
 			}
 		}
 	}
-	if len(cells) == 0 {
+	if len(cells) == 0 && !o.only.MatchString(engineName) {
 		return nil, fmt.Errorf("-only: %q matches nothing that -list knows", o.only)
 	}
 	return cells, nil

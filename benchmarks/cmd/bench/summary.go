@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"time"
@@ -17,6 +16,7 @@ type summary struct {
 	Time, Warm float64 // seconds of each measurement
 	Missing    []string
 	Bars       []verdict
+	Engine     []engineLine
 	Results    []*result
 }
 
@@ -39,11 +39,14 @@ func (s *summary) of(place, work, stack string) figures {
 }
 
 // report prints the tables and writes the files that were asked for.
-func (s *summary) report(ctx context.Context, o options, cells []*cell, w io.Writer) error {
-	s.Bars = s.judge()
+func (s *summary) report(o options, cells []*cell, w io.Writer) error {
+	s.Bars = append(s.judge(), s.judgeEngine()...)
 	tables := s.tables(cells)
 	fmt.Fprintf(w, "%s, %d CPUs (%s), %s; load before: %s\n", s.Machine.System, s.Machine.CPUs, s.Machine.CPU, s.Machine.Go, s.Machine.Load)
 	fmt.Fprintf(w, "medians; rounds: %d, of %g s; two processes for each measurement\n", s.Rounds, s.Time)
+	if s.Machine.busy() {
+		fmt.Fprintln(w, busyWarning)
+	}
 	for _, t := range tables {
 		fmt.Fprintln(w)
 		t.text(w)
@@ -52,7 +55,7 @@ func (s *summary) report(ctx context.Context, o options, cells []*cell, w io.Wri
 		fmt.Fprintf(w, "\nmissing: %s\n", m)
 	}
 	if o.docs != "" {
-		if err := s.writeDocs(ctx, o.docs, cells, tables); err != nil {
+		if err := s.writeDocs(o.docs, cells, tables); err != nil {
 			return fmt.Errorf("-docs: %w", err)
 		}
 	}

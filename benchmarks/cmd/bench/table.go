@@ -62,6 +62,9 @@ func (s *summary) tables(cells []*cell) []*table {
 		i += len(same)
 		all = append(all, s.taskTable(same))
 	}
+	if len(s.Engine) > 0 {
+		all = append(all, s.engineTable())
+	}
 	return all
 }
 
@@ -143,8 +146,8 @@ func (s *summary) columns(c *cell) []column {
 	case work.Idle:
 		return []column{
 			per("bytes, client", "%.0f", clientMemory), per("bytes, server", "%.0f", serverMemory),
-			per("goroutines, client", "%.2f", func(r *result) float64 { return r.Client.Goroutines }),
-			per("goroutines, server", "%.2f", func(r *result) float64 { return r.Server.Goroutines }),
+			per("goroutines, client", "%.2f", clientGoroutines),
+			per("goroutines, server", "%.2f", serverGoroutines),
 		}
 	default:
 		return []column{
@@ -163,6 +166,9 @@ func p999(r *result) float64         { return r.Client.Latency.P999 * 1e6 }
 func cpuMicros(r *result) float64    { return r.cpuPerOp() * 1e6 }
 func clientMemory(r *result) float64 { return r.Client.Memory }
 func serverMemory(r *result) float64 { return r.Server.Memory }
+
+func clientGoroutines(r *result) float64 { return r.Client.Goroutines }
+func serverGoroutines(r *result) float64 { return r.Server.Goroutines }
 
 // extremes are the smallest and the largest of xs, 0 if there is none.
 func extremes(xs []float64) (lo, hi float64) {
