@@ -126,25 +126,6 @@ func TestStrictTimestamps(t *testing.T) {
 	s.wantState(Closed)
 }
 
-// TestNoIdleRestart keeps the window.
-func TestNoIdleRestart(t *testing.T) {
-	for _, keep := range []bool{false, true} {
-		s := newScript(t, "the window after an idle minute", Config{NoIdleRestart: keep}, Params{})
-		s.active()
-		s.write(20 * 1460)
-		for i := 0; i < 20; i++ {
-			s.drain()
-			s.recv(ACK, 1, 1+(i+1)*1460)
-		}
-		grown := s.e.Info().CongestionWindow
-		s.advance(time.Minute)
-		s.drain()
-		s.write(40 * 1460)
-		n := len(s.drain())
-		s.check(grown > 12*1460 && (n > 10) == keep, "%d segments go out, of a window of %d", n, grown)
-	}
-}
-
 // TestPeek reads twice.
 func TestPeek(t *testing.T) {
 	s := newScript(t, "Peek leaves what it returns to be read", Config{}, Params{})
