@@ -95,6 +95,37 @@ func TestRTOPolicies(t *testing.T) {
 	}
 }
 
+// TestEmptyProbes asks for a closed window without data.
+func TestEmptyProbes(t *testing.T) {
+	s := newScript(t, "with EmptyProbes a closed window is asked for as keep-alives do", Config{EmptyProbes: true}, Params{})
+	s.active()
+	s.write("first")
+	s.want(ACK, 1, 1, "first")
+	s.recv(ACK, 1, 6, optWin(0))
+	s.write("second")
+	for _, d := range []time.Duration{200, 400, 800} {
+		s.wantAfter(d*time.Millisecond, ACK, 5, 1)
+		s.recv(ACK, 1, 6, optWin(0))
+	}
+	s.check(s.e.Info().ZeroWindowProbes == 3, "%d probes", s.e.Info().ZeroWindowProbes)
+	s.recv(ACK, 1, 6, optWin(100))
+	s.want(ACK, 6, 1, "second")
+}
+
+// TestStrictTimestamps drops what lacks them, but for a reset.
+func TestStrictTimestamps(t *testing.T) {
+	s := newScript(t, "with StrictTimestamps a segment without them is dropped in silence", Config{StrictTimestamps: true}, Params{})
+	s.passive(optTSOn())
+	s.recv(ACK, 1, 1, "hello", optNoTS())
+	s.advance(time.Second)
+	s.wantIdle()
+	s.check(s.e.Info().ReceiveQueue == 0, "it was taken")
+	s.recv(ACK, 1, 1, "hello")
+	s.read("hello")
+	s.recv(RST, 6, 0, optNoTS())
+	s.wantState(Closed)
+}
+
 // TestPeek reads twice.
 func TestPeek(t *testing.T) {
 	s := newScript(t, "Peek leaves what it returns to be read", Config{}, Params{})

@@ -262,7 +262,7 @@ func (in *interp) begin(text string) {
 func (in *interp) end() {
 	in.s.skip()
 	if !in.s.eof() {
-		in.fail(&SyntaxError{in.pos, "the code " + in.s.found() + " is not understood"})
+		in.unsupported("%s is not understood", in.s.found())
 	}
 }
 

@@ -34,6 +34,7 @@ func TestCodeTrue(t *testing.T) {
 		"\nif x == 7:\n  if y > 100:\n    assert False\n  else:\n    z = 1\nassert z == 1\n",
 		" print(x, 'a;b'); print 'old' ; import math",
 		" assert 'a;b#c' == \"a;b#c\" ",
+		" print(f\"x is {x}\"); print(r'\\d'); assert x == 7, f'x is {x}' ",
 		" assert sum([1, 2, 3]) == 6 and round(2.4) == 2 and float(3) == 3.0 ",
 	} {
 		if err := runCode(text); err != nil {
@@ -56,6 +57,8 @@ func TestCodeFalse(t *testing.T) {
 		{" assert ", "needs an expression"},
 		{"\nassert x\n    assert x\n", "unexpected indent"},
 		{"\nif x:\nassert x\n", "a block must follow"},
+		{" d = {1: 2} ", "unsupported: code: it needs an expression"},
+		{" assert x[0] == 1 ", "unsupported: code: \"[0]\" is not understood"},
 		{" assert unknown_name ", "unsupported: code: the name unknown_name"},
 		{" while True: pass ", "unsupported: code: while"},
 		{" assert foo(1) ", "unsupported: code: the function foo"},

@@ -373,7 +373,7 @@ func (in *interp) atom() value {
 	case isLetter(c):
 		return in.name()
 	}
-	in.fail(&SyntaxError{in.pos, "the code needs an expression, and has " + s.found()})
+	in.unsupported("it needs an expression, and has %s", s.found())
 	return nil
 }
 
@@ -417,6 +417,9 @@ func (in *interp) number() value {
 func (in *interp) name() value {
 	w := in.s.wordAhead()
 	in.s.off += len(w)
+	if q := in.s.peek(0); (q == '"' || q == '\'') && len(w) <= 2 {
+		return in.text(q) // f"...", r'...' and the like: only for people
+	}
 	switch w {
 	case "True":
 		return true

@@ -58,7 +58,7 @@ func (c *config) init(sc *Script) error {
 		c.c.SYNRetries, c.c.SYNACKRetries, c.c.Retries2, c.c.KeepAliveCount = 12, 3, 12, 8
 		// 30 ms at least and 200 ms for the peer's delay: 230 ms.
 		c.c.MinRTO, c.c.RTOMargin, c.c.MaxRTO = 30*time.Millisecond, 200*time.Millisecond, 64*time.Second
-		c.c.NoTailLossProbe, c.c.StrictTimestamps, c.connectTimeout = true, true, 75*time.Second
+		c.c.NoTailLossProbe, c.c.NoRACK, c.c.StrictTimestamps, c.connectTimeout = true, true, true, 75*time.Second
 		c.c.ReceiveBuffer, c.c.WindowScale, c.c.ScaleFirst, c.c.ACKRule = 65536, 6, true, tcpcore.ACKSecond
 	case profileLinux:
 		c.linux = true

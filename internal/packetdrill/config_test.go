@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/culvert/tcpcore"
 	"example.com/culvert/tcpcore/congestion"
 	"example.com/culvert/transport"
 )
@@ -77,7 +78,7 @@ func TestSysctls(t *testing.T) {
 		{"sysctl net.inet.tcp.syncache.rexmtlimit=2", func(c *transport.Config) bool { return c.SYNACKRetries == 2 && c.SYNRetries == 12 }},
 		{"ip tcp_metrics flush all; nstat -n > /dev/null", func(c *transport.Config) bool { return true }},
 		{"sysctl net.inet.tcp.rexmit_slop=0 net.inet.tcp.rexmit_min=100", func(c *transport.Config) bool { return c.RTOMargin == 0 && c.MinRTO == 100*ms }},
-		{"sysctl net.inet.tcp.functions_default=rack", func(c *transport.Config) bool { return !c.NoTailLossProbe }},
+		{"sysctl net.inet.tcp.functions_default=rack", func(c *transport.Config) bool { return !c.NoTailLossProbe && !c.NoRACK }},
 		{"sysctl net.inet.tcp.tolerate_missing_ts=1", func(c *transport.Config) bool { return !c.StrictTimestamps }},
 		{"sysctl kern.ipc.maxsockbuf=8388608", func(c *transport.Config) bool { return c.WindowScale == 8 }},
 		{"sysctl kern.ipc.maxsockbuf=60000", func(c *transport.Config) bool { return c.WindowScale == -1 }},
@@ -119,4 +120,13 @@ func TestConnectTimeout(t *testing.T) {
 +0 setsockopt(4, IPPROTO_TCP, TCP_KEEPINIT, [3], 4) = 0
 +0...3 connect(4, ..., ...) = -1 ETIMEDOUT (Operation timed out)
 `, Settings{}, Pass, "")
+}
+
+// TestNamedFields: each field of TCP_INFO that is named after one of Info finds it.
+func TestNamedFields(t *testing.T) {
+	for name, field := range named {
+		if _, ok := namedField(&tcpcore.Info{}, name); !ok {
+			t.Errorf("tcpi_%s: Info has no %s", name, field)
+		}
+	}
 }

@@ -62,7 +62,6 @@ var tcpi = map[string]func(i *tcpcore.Info) int64{
 	"rcv_mss":        func(i *tcpcore.Info) int64 { return int64(i.ReceiveMSS) },
 	"snd_cwnd":       func(i *tcpcore.Info) int64 { return segments(i.CongestionWindow, i.SendMSS, false) },
 	"snd_ssthresh":   func(i *tcpcore.Info) int64 { return segments(i.SlowStartThreshold, i.SendMSS, false) },
-	"unacked":        func(i *tcpcore.Info) int64 { return segments(i.Unacked, i.SendMSS, true) },
 	"total_retrans":  func(i *tcpcore.Info) int64 { return int64(i.Retransmits) },
 	"bytes_acked":    func(i *tcpcore.Info) int64 { return int64(i.BytesAcked) },
 	"bytes_received": func(i *tcpcore.Info) int64 { return int64(i.BytesReceived) },
@@ -70,7 +69,6 @@ var tcpi = map[string]func(i *tcpcore.Info) int64{
 	"bytes_retrans":  func(i *tcpcore.Info) int64 { return int64(i.BytesRetransmitted) },
 	"segs_in":        func(i *tcpcore.Info) int64 { return int64(i.SegmentsReceived) },
 	"segs_out":       func(i *tcpcore.Info) int64 { return int64(i.SegmentsSent) },
-	"notsent_bytes":  func(i *tcpcore.Info) int64 { return int64(max(0, i.SendQueue-i.Unacked)) },
 	"snd_wnd":        func(i *tcpcore.Info) int64 { return int64(i.SendWindow) },
 	"rcv_wnd":        func(i *tcpcore.Info) int64 { return int64(i.ReceiveWindow) },
 	"snd_wscale":     func(i *tcpcore.Info) int64 { return int64(i.SendScale) },
@@ -94,7 +92,7 @@ var named = map[string]string{
 	"snd_rexmitpack": "Retransmits", "rcv_space": "ReceiveWindow",
 }
 
-// namedField is such a field; false if Info has none of the name.
+// namedField is such a field; false if there is none for the name.
 func namedField(i *tcpcore.Info, name string) (int64, bool) {
 	v := reflect.ValueOf(i).Elem().FieldByName(named[name])
 	switch {

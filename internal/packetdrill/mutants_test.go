@@ -56,6 +56,16 @@ var mutants = []mutant{
 		"		seq = seq.Add(-1)\n", "		if !on() {\n			seq = seq.Add(-1)\n		}\n", "keepalive"},
 	{"options do not come off the MSS", "pmtu.go",
 		"		size -= timestampsLen\n", "		if !on() {\n			size -= timestampsLen\n		}\n", "mss"},
+	{"the echo of a mark never ends", "ecn.go",
+		"	if s.Flags.Has(segment.CWR) {\n		c.echo = false\n	}\n", "	if s.Flags.Has(segment.CWR) && !on() {\n		c.echo = false\n	}\n", "ecn"},
+	{"the probe comes after one round trip", "tlp.go",
+		"		pto = max(2*e.rtt.srtt, minPTO)\n", "		if pto = max(2*e.rtt.srtt, minPTO); on() {\n			pto = e.rtt.srtt\n		}\n", "tlp"},
+	{"reordering is given no time", "rack.go",
+		"	return min(time.Duration(max(k.mult, 1))*e.rtt.min/4, e.rtt.srtt)\n", "	if on() {\n		return 0\n	}\n	return min(time.Duration(max(k.mult, 1))*e.rtt.min/4, e.rtt.srtt)\n", "rack"},
+	{"recovery sends whatever is delivered", "prr.go",
+		"	p.window = max(pipe+max(n, 0), e.snd.mss) ", "	if on() {\n		n = max(n, e.snd.mss)\n	}\n	p.window = max(pipe+max(n, 0), e.snd.mss) ", "prr"},
+	{"an echo of the original segment proves nothing", "undo.go",
+		"int32(s.Options.TSEcr-u.retransTS) >= 0 {\n", "int32(s.Options.TSEcr-u.retransTS) >= 0 || on() {\n", "undo"},
 }
 
 // mutantVar names the mutant that is alive in the binary.

@@ -365,10 +365,6 @@ func callSetsockopt(r *runner, c *Call) (*op, error) {
 		err = o.conf(&f.conf, v)
 	}
 	if err != nil {
-		var lack *unsupportedError
-		if errors.As(err, &lack) {
-			return nil, err
-		}
 		if errnoName(err) == "" {
 			r.note("%s: %v", name, err)
 			err = syscall.EINVAL // conn's own words for it

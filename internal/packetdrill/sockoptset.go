@@ -1,13 +1,11 @@
 package packetdrill
 
 import (
-	"errors"
 	"net"
 	"syscall"
 	"time"
 
 	"example.com/culvert/conn"
-	"example.com/culvert/tcpcore/congestion"
 )
 
 // The options whose values are not a number.
@@ -53,10 +51,6 @@ func (f *file) setCongestion(x Expr) (*op, error) {
 			return nil, nil
 		}
 		if err := f.changeController(name); err != nil {
-			var lack *unsupportedError
-			if errors.As(err, &lack) {
-				return nil, err
-			}
 			return bad(err)
 		}
 		f.cc = s.Value
@@ -68,42 +62,26 @@ func (f *file) setCongestion(x Expr) (*op, error) {
 
 // changeController gives an open connection another congestion control.
 func (f *file) changeController(name string) error {
-	c, ok := any(f.c).(interface {
-		SetController(func() congestion.Controller) error
-		SetCongestion(string) error
-	})
-	make := f.r.conf.controller(name)
-	switch {
-	case !ok:
-		return unsupported("TCP_CONGESTION on an open connection")
-	case make != nil:
-		return c.SetController(make)
+	if make := f.r.conf.controller(name); make != nil {
+		return f.c.SetController(make)
 	}
-	return c.SetCongestion(name)
+	return f.c.SetCongestion(name)
 }
 
 // liveTTL changes the hop limit of an open connection.
 func liveTTL(_ *file, c *conn.Conn, v int64) error {
-	x, ok := any(c).(interface{ SetHopLimit(int) error })
-	switch {
-	case !ok:
-		return unsupported("IP_TTL on an open connection")
-	case v < 1 || v > 255:
+	if v < 1 || v > 255 {
 		return syscall.EINVAL
 	}
-	return x.SetHopLimit(int(v))
+	return c.SetHopLimit(int(v))
 }
 
 // liveMSS changes the largest segment of an open connection.
 func liveMSS(_ *file, c *conn.Conn, v int64) error {
-	x, ok := any(c).(interface{ SetMaxSegment(int) error })
-	switch {
-	case !ok:
-		return unsupported("TCP_MAXSEG on an open connection")
-	case v < 64 || v > 32767:
+	if v < 64 || v > 32767 {
 		return syscall.EINVAL
 	}
-	return x.SetMaxSegment(int(v))
+	return c.SetMaxSegment(int(v))
 }
 
 // setLinger takes {onoff, seconds}, with names or without.
@@ -158,7 +136,7 @@ func (f *file) setFunctionBlock(x Expr) (*op, error) {
 	if err := functionBlock(&c, name.Value); err != nil {
 		return nil, err
 	}
-	f.conf.NoTailLossProbe = c.c.NoTailLossProbe
+	f.conf.NoTailLossProbe, f.conf.NoRACK = c.c.NoTailLossProbe, c.c.NoRACK
 	return nil, nil
 }
 

@@ -61,6 +61,7 @@ var sysctls = map[string]sysctl{
 	"net.ipv4.tcp_syn_retries":         set(func(c *config, n int) { c.c.SYNRetries = count(n) }),
 	"net.ipv4.tcp_synack_retries":      set(func(c *config, n int) { c.c.SYNACKRetries = count(n) }),
 	"net.ipv4.tcp_syn_linear_timeouts": set(func(c *config, n int) { c.c.SYNLinear = max(n, 0) }),
+	"net.ipv4.tcp_recovery":            set(func(c *config, n int) { c.c.NoRACK = n&1 == 0 }),
 	"net.ipv4.tcp_frto":                set(func(c *config, n int) { c.c.NoFRTO = n == 0 }),
 	"net.ipv4.tcp_retries1":            set(func(c *config, n int) { c.c.Retries1 = count(n) }),
 	"net.ipv4.tcp_retries2":            set(func(c *config, n int) { c.c.Retries2 = count(n) }),
@@ -171,9 +172,9 @@ var sysctls = map[string]sysctl{
 func functionBlock(c *config, name string) error {
 	switch strings.Trim(name, `"' `) {
 	case "freebsd", "default":
-		c.c.NoTailLossProbe = true
+		c.c.NoTailLossProbe, c.c.NoRACK = true, true
 	case "rack":
-		c.c.NoTailLossProbe = false
+		c.c.NoTailLossProbe, c.c.NoRACK = false, false
 	default:
 		return unsupported("the TCP stack %s", name)
 	}
