@@ -20,8 +20,8 @@ type Config struct {
 	// (RFC 6928). Default 10.
 	InitialWindow int
 	// SendBuffer bounds the bytes that Write accepted and the peer has not
-	// acknowledged. Default tunes itself: twice the congestion window, from 64 KiB up to
-	// MaxSendBuffer.
+	// acknowledged. Default tunes itself: what was sent and two congestion windows beyond,
+	// from 64 KiB up to MaxSendBuffer.
 	SendBuffer int
 	// ReceiveBuffer bounds the bytes that arrived and were not read, and so the
 	// window offered to the peer. Default tunes itself: a few times what is read in a round

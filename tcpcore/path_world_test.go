@@ -169,8 +169,8 @@ func (w *pathWorld) flush(h *pathHost) {
 	e, f := h.e, h.f
 	for {
 		if h == &f.snd {
-			for e.State() == Established && e.sendRoom() >= len(w.data) {
-				if _, err := e.Write(w.now, w.data); err != nil {
+			for e.State() == Established && e.sendRoom() >= w.chunk() {
+				if _, err := e.Write(w.now, w.data[:w.chunk()]); err != nil {
 					w.tb.Fatal(err)
 				}
 			}
@@ -275,6 +275,14 @@ func (w *pathWorld) packet(b []byte) *pathPacket {
 	buf := append(p.buf[:0], b...)
 	*p = pathPacket{buf: buf}
 	return p
+}
+
+// chunk is what a writer waits for room for: little enough for a buffer that is tuned.
+func (w *pathWorld) chunk() int {
+	if w.spec.tuned {
+		return 8 << 10
+	}
+	return len(w.data)
 }
 
 func (w *pathWorld) free(p *pathPacket) { w.pool = append(w.pool, p) }

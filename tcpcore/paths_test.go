@@ -30,6 +30,7 @@ var pathSpecs = []pathSpec{
 	{name: "threshold, ECN", rate: 50 * mbit, rtt: 40 * ms, queue: 500_000, aqm: threshold, mark: 60_000, ecn: true},
 	{name: "loss 0.1 %", rate: 50 * mbit, rtt: 40 * ms, queue: 250_000, loss: 0.001},
 	{name: "loss 1 %", rate: 50 * mbit, rtt: 40 * ms, queue: 250_000, loss: 0.01},
+	{name: "loss 1 %, tuned", rate: 50 * mbit, rtt: 40 * ms, queue: 250_000, loss: 0.01, tuned: true},
 	{name: "loss 5 %", rate: 20 * mbit, rtt: 100 * ms, queue: 250_000, loss: 0.05},
 	{name: "loss in bursts, 1 %", rate: 50 * mbit, rtt: 40 * ms, queue: 250_000, burst: 0.00125, burstLen: 1900 * time.Microsecond},
 	{name: "loss 1 %, no SACK", rate: 50 * mbit, rtt: 40 * ms, queue: 250_000, loss: 0.01, noSACK: true},
