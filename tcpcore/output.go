@@ -175,15 +175,16 @@ func (e *Engine) sendACK(now Time, t *Train) bool {
 		return false
 	}
 	s := e.header(now, seq, segment.ACK)
+	more := false
 	if e.sack {
 		room := segment.MaxSACK
 		if e.ts.on {
 			room-- // 40 octets less 12
 		}
-		e.rcv.q.blocks(&s.Options, room)
+		more = e.rcv.q.blocks(&s.Options, room)
 	}
 	e.acknowledged()
-	e.ack.now = false
+	e.ack.now = more
 	if !e.sack && e.ack.dups > 1 {
 		e.ack.dups--
 		e.ack.now = true
