@@ -77,8 +77,10 @@ func ofKernel(get func(figures) float64) func(measured, *entry) (float64, bool) 
 			goodput[name] = f.goodput
 		}
 		own, ok := m[e.path.Name][e.name()]
-		kernel, known := m[e.path.Name][kernelLike(e.name(), goodput)]
-		if !ok || !known {
+		like := kernelLike(e.name(), goodput)
+		kernel, known := m[e.path.Name][like]
+		// Where no transfer of that one counted, another of the kernel's is no measure.
+		if !ok || !known || !strings.HasPrefix(e.name(), "culvert-"+strings.TrimPrefix(like, "kernel-")) {
 			return 0, false
 		}
 		a, b := get(own), get(kernel)

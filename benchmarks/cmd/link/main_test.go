@@ -148,3 +148,16 @@ func TestKCPWindow(t *testing.T) {
 		t.Errorf("%d for a path without delay", got)
 	}
 }
+
+// TestOfKernel: a bar is judged by the kernel's own of that control, or not at all.
+func TestOfKernel(t *testing.T) {
+	e := &entry{path: link.Path{Name: "x"}, flows: []string{"culvert-bbr-loss"}}
+	m := measured{"x": {"culvert-bbr-loss": {goodput: 6}, "kernel-cubic": {goodput: 3}}}
+	if v, ok := goodput(m, e); ok {
+		t.Errorf("judged %v by the kernel's CUBIC", v)
+	}
+	m["x"]["kernel-bbr"] = figures{goodput: 12}
+	if v, ok := goodput(m, e); !ok || v != 0.5 {
+		t.Errorf("got %v, %v, want 0.5", v, ok)
+	}
+}
