@@ -212,7 +212,7 @@ func (e *Engine) established(now Time, rtt time.Duration) {
 		e.rtt.rto, e.rtt.backoff = max(e.rtt.rto, min(3*time.Second, e.cfg.MaxRTO)), 0
 	}
 	e.ctl, e.told = e.cfg.Congestion(), new(told)
-	e.ctl.Start(congestion.Start{Now: time.Duration(now), MSS: e.snd.mss, Window: iw, RTT: rtt, NoSACK: !e.sack,
+	e.ctl.Start(congestion.Start{Now: time.Duration(now), MSS: e.snd.mss, Window: iw, RTT: rtt, NoSACK: !e.sack, AfterIdle: e.cfg.AfterIdle,
 		// Two connections draw different lots.
 		Seed: uint64(e.p.TimestampOffset)<<32 | uint64(e.p.LocalPort)<<16 | uint64(e.remote)})
 	e.rec = recoveryState{}

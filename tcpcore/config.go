@@ -19,6 +19,9 @@ type Config struct {
 	// InitialWindow is the congestion window to begin with, in segments
 	// (RFC 6928). Default 10.
 	InitialWindow int
+	// AfterIdle is what Reno and CUBIC do with a window that was not used (RFC 5681 section
+	// 4.1, RFC 2861, RFC 7661). Default restarts.
+	AfterIdle congestion.AfterIdle
 	// SendBuffer bounds the bytes that Write accepted and the peer has not
 	// acknowledged. Default tunes itself: twice the congestion window, from 64 KiB up to
 	// MaxSendBuffer.
@@ -177,6 +180,7 @@ func (c *Config) Check() error {
 		num("QuickACKs", c.QuickACKs, 0, 255),
 		num("ACKRule", int(c.ACKRule), 0, int(ACKSecond)),
 		num("WindowScale", max(c.WindowScale, 0), 0, 14),
+		num("AfterIdle", int(c.AfterIdle), 0, int(congestion.KeepAfterIdle)),
 		num("MaxSendBuffer", c.MaxSendBuffer, 1, maxWindow),
 		num("MaxReceiveBuffer", c.MaxReceiveBuffer, 1, maxWindow),
 		num("NotSentLowWater", c.NotSentLowWater, 1, maxWindow),

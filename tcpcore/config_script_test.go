@@ -16,6 +16,7 @@ func TestConfigCheck(t *testing.T) {
 		"SendBuffer":        {SendBuffer: -1},
 		"ReceiveBuffer":     {ReceiveBuffer: maxWindow + 1},
 		"MaxSendBuffer":     {MaxSendBuffer: -1},
+		"AfterIdle":         {AfterIdle: 3},
 		"MaxReceiveBuffer":  {MaxReceiveBuffer: maxWindow + 1},
 		"NotSentLowWater":   {NotSentLowWater: -1},
 		"WindowClamp":       {WindowClamp: -5},

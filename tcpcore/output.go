@@ -383,11 +383,14 @@ func (e *Engine) transmitted(now Time, r *record, again bool) {
 		return
 	}
 	size, pipe := int(r.size), e.pipe()
-	e.ctl.OnSend(congestion.Send{
-		Now: time.Duration(now), InFlight: pipe, Retransmit: again,
-		Idle:           !e.cfg.NoIdleRestart && pipe == 0 && e.sent.len() == 0 && now.Sub(e.snd.lastSent) >= e.rtt.rto,
-		IdleAppLimited: pipe == 0 && e.rate.appLimited != 0,
-	})
+	s := congestion.Send{Now: time.Duration(now), InFlight: pipe, Retransmit: again, RTO: e.rtt.rto}
+	if pipe == 0 {
+		s.IdleAppLimited = e.rate.appLimited != 0
+		if since := now.Sub(e.snd.lastSent); e.sent.len() == 0 && since >= e.rtt.rto && !e.cfg.NoIdleRestart {
+			s.Idle, s.IdleFor = true, since
+		}
+	}
+	e.ctl.OnSend(s)
 	e.rate.onSend(now, r, pipe)
 	if e.sack {
 		e.rack.queue.push(xmit{r.seq, r.rate.order})

@@ -28,6 +28,10 @@ type Config struct {
 	// InitialWindow is the congestion window to begin with, in segments
 	// (RFC 6928): 1 to 1000. Default 10.
 	InitialWindow int
+	// AfterIdle is what CUBIC and Reno do with a congestion window that was not used:
+	// restart as RFC 5681 has it, decay as RFC 2861, or keep it as RFC 7661. Default
+	// congestion.RestartAfterIdle.
+	AfterIdle congestion.AfterIdle
 	// SendBuffer bounds the bytes that Write took over and the peer has not
 	// acknowledged. Default tunes itself: twice the congestion window, from 64 KiB up to
 	// MaxSendBuffer.
@@ -200,6 +204,7 @@ func (c *Config) settings() (*settings, error) {
 		Congestion:        c.Controller,
 		MSS:               c.MSS,
 		InitialWindow:     c.InitialWindow,
+		AfterIdle:         c.AfterIdle,
 		SendBuffer:        c.SendBuffer,
 		ReceiveBuffer:     c.ReceiveBuffer,
 		MaxSendBuffer:     c.MaxSendBuffer,

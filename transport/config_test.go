@@ -41,6 +41,8 @@ func TestConfigCoversTheEngine(t *testing.T) {
 			}
 		case uint8:
 			f.SetUint(100)
+		case congestion.AfterIdle:
+			f.SetUint(uint64(congestion.KeepAfterIdle))
 		case tcpcore.ACKRule:
 			f.SetUint(uint64(tcpcore.ACKSecond))
 		case time.Duration:
@@ -79,6 +81,7 @@ func TestConfigErrors(t *testing.T) {
 		"Config.InitialWindow":     {InitialWindow: -1},
 		"Config.SendBuffer":        {SendBuffer: -1},
 		"Config.MaxSendBuffer":     {MaxSendBuffer: -1},
+		"Config.AfterIdle":         {AfterIdle: 3},
 		"Config.MaxReceiveBuffer":  {MaxReceiveBuffer: 1<<30 + 1},
 		"Config.MinRTO":            {MinRTO: -1},
 		"Config.DelayedACK":        {DelayedACK: time.Second},

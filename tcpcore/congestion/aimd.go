@@ -11,11 +11,15 @@ type aimd struct {
 	srtt       time.Duration
 	recovering bool // from a loss: its window has reacted to congestion
 	halvings   uint // of the rate, below a window of one segment
+	policy     AfterIdle
+	valid      time.Duration // when the window was last known to be of use
+	rto        time.Duration
 }
 
 func (w *aimd) start(s Start) {
 	w.Base.Start(s)
 	w.initial, w.srtt = s.Window, s.RTT
+	w.policy, w.valid = s.AfterIdle, s.Now
 }
 
 // onAck takes note of what every acknowledgment tells.
@@ -25,16 +29,17 @@ func (w *aimd) onAck(a *Ack) {
 	if a.SRTT > 0 {
 		w.srtt = a.SRTT
 	}
+	w.unused(a)
 }
 
 func (w *aimd) slowStart() bool { return w.Cwnd < w.Ssthresh }
 
-// OnSend restarts after idle time (RFC 5681 section 4.1): the ACK clock has stopped, and
-// the window would leave in one burst. The threshold keeps a memory of it (RFC 7661), so that slow start regains most of it.
+// OnSend validates the window after idle time: the ACK clock has stopped, and it would
+// leave in one burst.
 func (w *aimd) OnSend(s Send) {
-	if s.Idle && w.Cwnd > w.initial {
-		w.Ssthresh = max(w.Ssthresh, w.Cwnd-w.Cwnd/4)
-		w.Cwnd = w.initial
+	w.rto = s.RTO
+	if s.Idle {
+		w.idled(s)
 	}
 }
 

@@ -63,6 +63,8 @@ type Start struct {
 	// NoSACK: the peer acknowledges nothing selectively, so that of several losses
 	// in a round trip only one is seen.
 	NoSACK bool
+	// AfterIdle is what to do with a window that was not used.
+	AfterIdle AfterIdle
 	// Seed is for a controller that draws lots: the same seed, the same lots.
 	Seed uint64
 }
@@ -73,6 +75,8 @@ type Send struct {
 	InFlight   int  // before it
 	Idle       bool // nothing was in flight, and nothing was sent for an RTO (RFC 5681 section 4.1)
 	Retransmit bool
+	IdleFor    time.Duration // since the last segment, if Idle
+	RTO        time.Duration // without back-off
 	// IdleAppLimited: nothing was in flight, and the application was why.
 	IdleAppLimited bool
 }

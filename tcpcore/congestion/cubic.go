@@ -76,7 +76,11 @@ func (c *Cubic) OnSend(s Send) {
 
 // OnAck grows the window.
 func (c *Cubic) OnAck(a *Ack) {
+	before := c.Cwnd
 	c.onAck(a)
+	if c.Cwnd != before {
+		c.curve.on = false
+	}
 	if a.InRecovery || a.Acked == 0 {
 		return
 	}
