@@ -111,7 +111,10 @@ func (c *core) tick() {
 		return
 	}
 	now := c.now()
-	if c.engine.Deadline() > now {
+	if d := c.engine.Deadline(); d == tcpcore.Never {
+		c.timer = nil // an idle connection has none
+		return
+	} else if d > now {
 		c.arm()
 		return
 	}

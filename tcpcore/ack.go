@@ -13,6 +13,14 @@ type told struct {
 	lost congestion.Lost
 }
 
+// tell returns the room, which an idle connection does without.
+func (e *Engine) tell() *told {
+	if e.told == nil {
+		e.told = new(told)
+	}
+	return e.told
+}
+
 // acked is what one acknowledgment told, for congestion control and recovery.
 type acked struct {
 	bytes     int           // newly acknowledged cumulatively, of data
@@ -69,7 +77,7 @@ func (e *Engine) processACK(now Time, s *segment.Segment) {
 		a.rtt = a.fresh
 	}
 	if a.rtt > 0 {
-		e.rtt.sample(now, &e.cfg, a.rtt)
+		e.rtt.sample(now, e.cfg, a.rtt)
 		e.tlp.stale = false
 	}
 	if e.ctl != nil {
@@ -81,7 +89,8 @@ func (e *Engine) processACK(now Time, s *segment.Segment) {
 		}
 		e.recover(now, s, &a)
 		if a.bytes+a.sacked > 0 {
-			e.told.ack = congestion.Ack{
+			told := e.tell()
+			told.ack = congestion.Ack{
 				Now: time.Duration(now), Acked: a.bytes, Sacked: a.sacked, Prior: a.flight, InFlight: e.pipe(),
 				Lost: a.lost, RTT: a.rtt, SRTT: e.rtt.srtt, MinRTT: e.rtt.min,
 				InRecovery: e.rec.phase == fastRecovery, AfterRTO: e.rec.phase == afterTimeout || a.ended == afterTimeout,
@@ -91,12 +100,12 @@ func (e *Engine) processACK(now Time, s *segment.Segment) {
 			if a.ended == fastRecovery {
 				// It acknowledges all that arrived during the recovery, which does not count
 				// towards the window.
-				e.told.ack.Acked = min(a.bytes, a.delivered)
+				told.ack.Acked = min(a.bytes, a.delivered)
 			}
 			if e.echoes(s) {
-				e.told.ack.Marked = a.bytes + a.sacked
+				told.ack.Marked = a.bytes + a.sacked
 			}
-			e.ctl.OnAck(&e.told.ack)
+			e.ctl.OnAck(&told.ack)
 		}
 	}
 	if a.advanced {
@@ -125,7 +134,7 @@ func (e *Engine) restartRetransmit(now Time) {
 	case e.sent.len() == 0:
 		e.timer.stop(tRetransmit)
 	case !e.timer.on(tPersist):
-		e.timer.set(tRetransmit, now.Add(e.rtt.timeout(&e.cfg)))
+		e.timer.set(tRetransmit, now.Add(e.rtt.timeout(e.cfg)))
 	}
 }
 
@@ -200,7 +209,7 @@ func (e *Engine) popAcked(now Time, s *segment.Segment, a *acked) time.Duration 
 // established begins congestion control once our SYN is acknowledged.
 func (e *Engine) established(now Time, rtt time.Duration) {
 	if rtt > 0 {
-		e.rtt.sample(now, &e.cfg, rtt)
+		e.rtt.sample(now, e.cfg, rtt)
 	}
 	iw := min(e.cfg.InitialWindow*e.snd.mss, max(2*e.snd.mss, e.cfg.InitialWindow*1460)) // RFC 6928 section 2
 	if e.rec.synTimeouts > 0 {
@@ -211,7 +220,10 @@ func (e *Engine) established(now Time, rtt time.Duration) {
 		// seconds when data transmission begins.
 		e.rtt.rto, e.rtt.backoff = max(e.rtt.rto, min(3*time.Second, e.cfg.MaxRTO)), 0
 	}
-	e.ctl, e.told = e.cfg.Congestion(), new(told)
+	e.ctl = e.cfg.Congestion()
+	if e.sent.len() == 0 {
+		e.sent.release() // many connections say nothing for long
+	}
 	e.ctl.Start(congestion.Start{Now: time.Duration(now), MSS: e.snd.mss, Window: iw, RTT: rtt, NoSACK: !e.sack, AfterIdle: e.cfg.AfterIdle,
 		// Two connections draw different lots.
 		Seed: uint64(e.p.TimestampOffset)<<32 | uint64(e.p.LocalPort)<<16 | uint64(e.remote)})
@@ -242,7 +254,7 @@ func (e *Engine) updateWindow(now Time, wnd int) {
 		e.timer.stop(tPersist)
 		e.wanted.probe = false
 		if e.sent.len() > 0 {
-			e.timer.arm(tRetransmit, now.Add(e.rtt.timeout(&e.cfg)))
+			e.timer.arm(tRetransmit, now.Add(e.rtt.timeout(e.cfg)))
 		}
 		if was > 0 || !probed {
 			break

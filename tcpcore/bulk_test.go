@@ -165,6 +165,9 @@ func TestIdleHoldsNothing(t *testing.T) {
 		if e.snd.buf.buf != nil || e.rcv.buf.buf != nil || e.sent.recs != nil {
 			t.Errorf("an idle engine holds %d, %d bytes and %d records", len(e.snd.buf.buf), len(e.rcv.buf.buf), len(e.sent.recs))
 		}
+		if e.told != nil || e.rcv.q.ranges != nil {
+			t.Error("an idle engine holds what only traffic needs")
+		}
 		if e.Deadline() != Never {
 			t.Errorf("an idle engine wants to be woken at %v", time.Duration(e.Deadline()))
 		}

@@ -33,10 +33,11 @@ type Params struct {
 // Engine is one connection: the TCB of RFC 9293 section 3.3.1. Its methods must not
 // be called concurrently, and the times handed in must not decrease.
 type Engine struct {
-	cfg     Config
+	cfg     *Config // perhaps shared: own before a change
 	p       Params
 	state   State
 	passive bool // came from LISTEN (RFC 9293 MUST-11)
+	owned   bool // nobody shares cfg
 	orphan  bool // the user is gone: CLOSE without anybody to read
 	err     error
 	events  Event
@@ -62,10 +63,10 @@ type Engine struct {
 	pers   persistState
 	keep   keepAliveState
 	limit  challengeLimit
-	reply  reply // a reset that is due
-	tw     TimeWaitRecord
+	reply  reply           // a reset that is due
+	tw     *TimeWaitRecord // from TIME-WAIT on
 	wanted wanted
-	count  Info // its counters only
+	count  Counters
 }
 
 // sndState holds the send sequence variables of RFC 9293 section 3.3.1.
@@ -136,11 +137,26 @@ type reply struct {
 }
 
 // New returns an engine in CLOSED. cfg must have passed Check.
-func New(cfg Config) *Engine {
+func New(cfg Config) *Engine { return Maker(cfg)() }
+
+// Maker is New for many engines, which share the memory of cfg until they change it. The
+// function that it returns may be called by any number of goroutines at once.
+func Maker(cfg Config) func() *Engine {
 	cfg.fill()
-	e := &Engine{cfg: cfg}
-	e.timer.init()
-	return e
+	return func() *Engine {
+		e := &Engine{cfg: &cfg}
+		e.timer.init()
+		return e
+	}
+}
+
+// own returns a Config that may be changed.
+func (e *Engine) own() *Config {
+	if !e.owned {
+		c := *e.cfg
+		e.cfg, e.owned = &c, true
+	}
+	return e.cfg
 }
 
 // State returns the connection's state.
@@ -254,6 +270,7 @@ func (e *Engine) trim() {
 	if e.sent.len() == 0 {
 		e.sent.release()
 		e.rack.queue.release()
+		e.told = nil
 	}
 	if e.rcv.buf.len() == 0 && e.rcv.q.empty() {
 		e.rcv.buf.release()

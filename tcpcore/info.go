@@ -29,6 +29,11 @@ type Info struct {
 	SACK, Timestamps, WindowScale, ECN bool // negotiated
 	SendScale, ReceiveScale            uint8
 
+	Counters
+}
+
+// Counters count what happened to a connection so far.
+type Counters struct {
 	SegmentsSent, SegmentsReceived uint64
 	BytesSent, BytesReceived       uint64 // payload, retransmissions included
 	BytesAcked                     uint64 // of ours, by the peer
@@ -56,10 +61,10 @@ type Info struct {
 
 // Info is STATUS (RFC 9293 section 3.10.6).
 func (e *Engine) Info() Info {
-	i := e.count
+	i := Info{Counters: e.count}
 	i.State = e.state
 	i.RTT, i.RTTVar, i.MinRTT = e.rtt.srtt, e.rtt.rttvar, e.rtt.min
-	i.RTO = e.rtt.timeout(&e.cfg)
+	i.RTO = e.rtt.timeout(e.cfg)
 	i.SendMSS, i.ReceiveMSS = e.snd.mss, e.rcv.mss
 	i.CongestionWindow = e.window()
 	if e.ctl != nil {

@@ -270,7 +270,7 @@ func (e *Engine) checkRST(now Time, s *segment.Segment) {
 // returnToListen undoes SYN-RECEIVED: "The user need not be informed."
 func (e *Engine) returnToListen(now Time) {
 	count, events, p := e.count, e.events, e.p
-	*e = Engine{cfg: e.cfg, passive: true, count: count, events: events}
+	*e = Engine{cfg: e.cfg, owned: e.owned, passive: true, count: count, events: events}
 	e.timer.init()
 	e.open(p)
 	e.setState(now, Listen)

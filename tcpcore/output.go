@@ -370,7 +370,7 @@ func (e *Engine) resent(now Time, i int) {
 	if i == 0 && e.timer.on(tRetransmit) {
 		// "a segment is never retransmitted too early, i.e., less than one RTO after the
 		// previous transmission of that segment" (RFC 6298 section 5).
-		e.timer.set(tRetransmit, now.Add(e.rtt.timeout(&e.cfg)))
+		e.timer.set(tRetransmit, now.Add(e.rtt.timeout(e.cfg)))
 	}
 }
 
@@ -424,7 +424,7 @@ func (e *Engine) sentSomething(now Time) {
 	}
 	// RFC 6298 (5.1): "if the timer is not running, start it".
 	if e.sent.len() > 0 && !(e.snd.synAcked && e.snd.wnd == 0) {
-		e.timer.arm(tRetransmit, now.Add(e.rtt.timeout(&e.cfg)))
+		e.timer.arm(tRetransmit, now.Add(e.rtt.timeout(e.cfg)))
 	}
 }
 

@@ -11,7 +11,7 @@ type persistState struct {
 // armPersist starts the timer of the next probe: the first after the window was
 // closed for one RTO (SHLD-29).
 func (e *Engine) armPersist(now Time) {
-	d := e.rtt.timeout(&e.cfg)
+	d := e.rtt.timeout(e.cfg)
 	for range e.pers.backoff {
 		d = min(2*d, e.cfg.MaxRTO)
 	}

@@ -112,12 +112,13 @@ func (e *Engine) markLost(now Time, i int) int {
 	e.sent.mark(i, lost)
 	e.ecnLost(r)
 	e.rate.lost += int64(n)
-	e.told.lost = congestion.Lost{
+	told := e.tell()
+	told.lost = congestion.Lost{
 		Now: time.Duration(now), Seq: uint32(r.seq), Size: n, TxInFlight: int(r.rate.txInFlight),
 		Lost: e.rate.lost - r.rate.lost, Delivered: r.rate.delivered, AppLimited: r.flags&recLimited != 0,
 		InFlight: e.pipe(), TotalLost: e.rate.lost,
 	}
-	e.ctl.OnLost(&e.told.lost)
+	e.ctl.OnLost(&told.lost)
 	return n
 }
 

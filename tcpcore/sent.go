@@ -89,7 +89,11 @@ func (q *sentQueue) commit() {
 }
 
 func (q *sentQueue) grow() {
-	recs := make([]record, max(16, 2*len(q.recs)))
+	n := 1 // a SYN
+	if len(q.recs) > 0 {
+		n = max(16, 2*len(q.recs))
+	}
+	recs := make([]record, n)
 	for i := range q.n {
 		recs[i] = *q.at(i)
 	}

@@ -25,7 +25,7 @@ type TimeWaitRecord struct {
 // enterTimeWait starts the time-wait timer.
 func (e *Engine) enterTimeWait(now Time) {
 	wnd := e.rcv.edge.Sub(e.rcv.nxt)
-	e.tw = TimeWaitRecord{
+	e.tw = &TimeWaitRecord{
 		linger: 2 * e.cfg.MSL,
 		sndNxt: e.snd.nxt, rcvNxt: e.rcv.nxt, rcvWnd: uint32(max(wnd, 0)),
 		tsOn: e.ts.on, tsRecent: e.ts.recent, tsOffset: e.p.TimestampOffset,
@@ -113,7 +113,7 @@ func (e *Engine) Retire() (TimeWaitRecord, bool) {
 	if e.state != TimeWait || e.rcv.buf.len() > 0 && !e.orphan || e.ack.now {
 		return TimeWaitRecord{}, false
 	}
-	return e.tw, true
+	return *e.tw, true
 }
 
 // Expires tells when the record may be dropped. It may move later in Input.

@@ -55,7 +55,7 @@ func (e *Engine) probeTimeout(now Time) {
 	}
 	e.wanted.tlp = true
 	// "the sender MUST re-arm the RTO timer".
-	e.timer.set(tRetransmit, now.Add(e.rtt.timeout(&e.cfg)))
+	e.timer.set(tRetransmit, now.Add(e.rtt.timeout(e.cfg)))
 }
 
 // sendTLP sends the probe that probeTimeout asked for: new data if there is some and the

@@ -37,7 +37,7 @@ func (e *Engine) OpenPassive(now Time, p Params) error {
 
 func (e *Engine) open(p Params) {
 	e.p, e.remote = p, p.RemotePort
-	e.rtt.init(&e.cfg)
+	e.rtt.init(e.cfg)
 	e.snd.peerMSS = defaultMSS(p.IPv6)
 	e.rcv.offered = e.offeredShift()
 	e.rcv.syn = e.wholeSegments(min(e.room(), 0xffff))
@@ -290,18 +290,18 @@ func (e *Engine) resetPeer() {
 }
 
 // SetNoDelay switches the Nagle algorithm off (RFC 9293 MUST-17).
-func (e *Engine) SetNoDelay(on bool) { e.cfg.NoDelay = on }
+func (e *Engine) SetNoDelay(on bool) { e.own().NoDelay = on }
 
 // SetCork changes Config.Cork. Taking it away lets go of what it held back.
 func (e *Engine) SetCork(on bool) {
-	e.cfg.Cork = on
+	e.own().Cork = on
 	e.timer.stop(tCork)
 }
 
 // SetDelayedACK changes Config.DelayedACK, which a negative d switches off; an
 // acknowledgment that waits goes out at once then.
 func (e *Engine) SetDelayedACK(d time.Duration) {
-	e.cfg.DelayedACK = d
+	e.own().DelayedACK = d
 	e.cfg.fill()
 	if d < 0 && e.timer.on(tDelayedACK) {
 		e.ack.now = true
@@ -325,7 +325,7 @@ func (e *Engine) SetQuickACK(now Time, on bool) {
 
 // SetNotSentLowWater changes Config.NotSentLowWater; 0 is no bound but SendBuffer.
 func (e *Engine) SetNotSentLowWater(n int) {
-	e.cfg.NotSentLowWater = n
+	e.own().NotSentLowWater = n
 	if e.snd.refused && e.sendRoom() > 0 {
 		e.events |= EvWritable
 	}
@@ -334,7 +334,7 @@ func (e *Engine) SetNotSentLowWater(n int) {
 // SetWindowClamp changes Config.WindowClamp; 0 is no bound but ReceiveBuffer. What
 // was offered stays offered.
 func (e *Engine) SetWindowClamp(n int) {
-	e.cfg.WindowClamp = n
+	e.own().WindowClamp = n
 }
 
 // SetKeepAlive switches keep-alive (MUST-24) and sets its times; a zero time or
@@ -345,19 +345,20 @@ func (e *Engine) SetKeepAlive(now Time, on bool, idle, interval time.Duration, c
 			*v = d
 		}
 	}
-	set(&e.cfg.KeepAliveIdle, idle)
-	set(&e.cfg.KeepAliveInterval, interval)
+	cfg := e.own()
+	set(&cfg.KeepAliveIdle, idle)
+	set(&cfg.KeepAliveInterval, interval)
 	if count >= 0 {
-		e.cfg.KeepAliveCount = count
+		cfg.KeepAliveCount = count
 	}
-	e.cfg.KeepAlive = on
+	cfg.KeepAlive = on
 	e.cfg.fill()
 	e.armKeepAlive(now)
 }
 
 // SetUserTimeout changes Config.UserTimeout; 0 is none.
 func (e *Engine) SetUserTimeout(now Time, d time.Duration) {
-	e.cfg.UserTimeout = d
+	e.own().UserTimeout = d
 	e.timer.stop(tUser)
 	e.touchUserTimeout(now)
 }
@@ -366,18 +367,18 @@ func (e *Engine) SetUserTimeout(now Time, d time.Duration) {
 // is. One that is set tunes itself no more. A smaller receive buffer never takes back what was offered (RFC 9293 SHLD-14).
 func (e *Engine) SetBuffers(send, receive int) {
 	if send > 0 {
-		e.cfg.SendBuffer = send
+		e.own().SendBuffer = send
 		if e.snd.refused && e.sendRoom() > 0 {
 			e.events |= EvWritable
 		}
 	}
 	if receive > 0 {
-		e.cfg.ReceiveBuffer = receive
+		e.own().ReceiveBuffer = receive
 	}
 }
 
 // SetTrafficClass changes Config.TrafficClass (RFC 9293 SHLD-21).
-func (e *Engine) SetTrafficClass(tc uint8) { e.cfg.TrafficClass = tc &^ 3 }
+func (e *Engine) SetTrafficClass(tc uint8) { e.own().TrafficClass = tc &^ 3 }
 
 // SetMMS tells that the carrier's largest segment changed. Segments that were sent
 // and are larger will be cut when they are sent again.

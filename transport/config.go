@@ -188,6 +188,7 @@ const maxBacklog = 1000000
 // settings are a Config that was checked, in the form that connections want.
 type settings struct {
 	core    tcpcore.Config
+	engine  func() *tcpcore.Engine // makes one with core
 	hop     uint8
 	backlog int
 	conn    conn.Options
@@ -285,5 +286,6 @@ func (c *Config) settings() (*settings, error) {
 		s.conn.Linger = 0
 	}
 	s.conn.KeepAlive = c.KeepAlive
+	s.engine = tcpcore.Maker(s.core)
 	return s, nil
 }

@@ -13,7 +13,6 @@ import (
 
 	"example.com/culvert/carrier"
 	"example.com/culvert/conn"
-	"example.com/culvert/tcpcore"
 )
 
 // Dial connects to "host:port" on a network, "tcp", "tcp4", "tcp6" or "ip4:tcp", as
@@ -272,7 +271,7 @@ func (s *shard) enter(f *flow) (*conn.Conn, error) {
 				return nil, syscall.EADDRNOTAVAIL
 			}
 		}
-		engine := tcpcore.New(f.cfg.core)
+		engine := f.cfg.engine()
 		if err := engine.OpenActive(f.Now(), s.params(f.key)); err != nil {
 			return nil, err
 		}

@@ -150,7 +150,7 @@ func (s *shard) receive(now tcpcore.Time, d *carrier.Datagram, b []byte) *flow {
 // open makes a connection that listens, and gives it its SYN. If it takes the place of
 // one in TIME-WAIT, last is where that one's numbers ended.
 func (s *shard) open(now tcpcore.Time, p *port, k key, seg *segment.Segment, place *listener.Place, last *segment.Seq) {
-	engine := tcpcore.New(p.cfg.core)
+	engine := p.cfg.engine()
 	params := s.params(k)
 	if last != nil {
 		params.Reuse, params.After = true, *last

@@ -8,7 +8,7 @@ import "time"
 type Cubic struct {
 	aimd
 	opt      CubicOptions
-	hystart  hystart
+	hystart  *hystart // made by the first acknowledgment, as many connections get none
 	curve    cubicCurve
 	wMax     int     // W_max; 0 while there has been no congestion
 	prior    int     // cwnd_prior
@@ -17,13 +17,16 @@ type Cubic struct {
 	// first after a timeout (section 4.8), or after HyStart++ (section 4.10).
 	flat    bool
 	between time.Duration // time of the last acknowledgment that the curve was told of
-	undo    struct {
-		valid                        bool
-		at                           time.Duration
-		cwnd, prior, threshold, wMax int
-		flat                         bool
-		curve                        cubicCurve
-	}
+	undo    *cubicUndo    // made by the first loss
+}
+
+// cubicUndo is what the last loss took.
+type cubicUndo struct {
+	valid                        bool
+	at                           time.Duration
+	cwnd, prior, threshold, wMax int
+	flat                         bool
+	curve                        cubicCurve
 }
 
 // CubicOptions are what can be chosen of CUBIC. The zero value is RFC 9438, paced.
@@ -59,7 +62,6 @@ func (*Cubic) Name() string { return "cubic" }
 func (c *Cubic) Start(s Start) {
 	c.start(s)
 	c.prior = s.Window
-	c.hystart.letter = c.opt.PlainHyStart
 }
 
 // OnSend keeps idle time out of the curve (section 4.2: t MUST NOT include it).
@@ -102,6 +104,9 @@ func (c *Cubic) OnAck(a *Ack) {
 func (c *Cubic) inSlowStart(a *Ack, grows bool) int {
 	// RFC 9406 section 4.3: only for the first slow start; later ones have a threshold.
 	hy := c.Ssthresh == Infinite && !c.opt.NoHyStart
+	if hy && c.hystart == nil {
+		c.hystart = &hystart{letter: c.opt.PlainHyStart}
+	}
 	if hy && c.hystart.onAck(a) {
 		c.Ssthresh, c.prior, c.flat = c.Cwnd, c.Cwnd, true
 		return a.Acked
@@ -152,7 +157,10 @@ func (c *Cubic) OnLoss(l Loss) {
 	if !c.reacts(l) {
 		return
 	}
-	u := &c.undo
+	if c.undo == nil {
+		c.undo = new(cubicUndo)
+	}
+	u := c.undo
 	u.valid, u.at = l.Cause != ECN, l.Now // a mark is never spurious
 	u.cwnd, u.prior, u.threshold, u.wMax = c.Cwnd, c.prior, c.Ssthresh, c.wMax
 	u.flat, u.curve = c.flat, c.curve
@@ -180,8 +188,8 @@ func (c *Cubic) OnLoss(l Loss) {
 // (section 4.9.2; after a timeout RFC 4015).
 func (c *Cubic) OnSpurious(now time.Duration) {
 	c.recovering = false
-	u := &c.undo
-	if !u.valid {
+	u := c.undo
+	if u == nil || !u.valid {
 		return
 	}
 	u.valid = false

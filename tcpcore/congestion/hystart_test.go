@@ -119,12 +119,12 @@ func TestHyStartGrowth(t *testing.T) {
 		t.Errorf("congestion avoidance begins with K = %.2f, prior %d", c.curve.k, c.prior)
 	}
 	f.lose(Timeout)
-	c.hystart = hystart{}
+	c.hystart = nil
 	f.round(rttIs(50 * time.Millisecond))
 	for f.c.Window() < f.c.Threshold() {
 		f.round(rttIs(90 * time.Millisecond))
 	}
-	if c.hystart.css || c.hystart.samples > 0 {
+	if c.hystart != nil {
 		t.Error("HyStart++ in a slow start that has a threshold")
 	}
 }
