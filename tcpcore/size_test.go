@@ -18,7 +18,7 @@ func TestSizes(t *testing.T) {
 		size, to uintptr
 	}{
 		{"Engine", unsafe.Sizeof(Engine{}), 1792},
-		{"TimeWaitRecord", unsafe.Sizeof(TimeWaitRecord{}), 64},
+		{"TimeWaitRecord", unsafe.Sizeof(TimeWaitRecord{}), 48},
 		{"congestion.Cubic", unsafe.Sizeof(congestion.Cubic{}), 256},
 	} {
 		if c.size > c.to {

@@ -11,7 +11,8 @@ import (
 // connection (RFC 9293 section 3.6.1, MUST-13).
 type TimeWaitRecord struct {
 	expires          Time
-	linger           time.Duration // 2 MSL
+	since            Time   // challengeLimit's, in the order that wastes nothing
+	linger           uint32 // 2 MSL in milliseconds, which days of it fit
 	sndNxt, rcvNxt   segment.Seq
 	rcvWnd           uint32
 	tsRecent         uint32
@@ -19,14 +20,22 @@ type TimeWaitRecord struct {
 	srcPort, dstPort uint16
 	window           uint16 // as on the wire
 	tsOn             bool
-	limit            challengeLimit
+	n                uint8 // challengeLimit's
+}
+
+// challenge reports whether a challenge ACK may be sent (RFC 5961 section 7).
+func (r *TimeWaitRecord) challenge(now Time) bool {
+	l := challengeLimit{r.since, r.n}
+	ok := l.allow(now)
+	r.since, r.n = l.since, l.n
+	return ok
 }
 
 // enterTimeWait starts the time-wait timer.
 func (e *Engine) enterTimeWait(now Time) {
 	wnd := e.rcv.edge.Sub(e.rcv.nxt)
 	e.tw = &TimeWaitRecord{
-		linger: 2 * e.cfg.MSL,
+		linger: uint32((2*e.cfg.MSL + time.Millisecond - 1) / time.Millisecond),
 		sndNxt: e.snd.nxt, rcvNxt: e.rcv.nxt, rcvWnd: uint32(max(wnd, 0)),
 		tsOn: e.ts.on, tsRecent: e.ts.recent, tsOffset: e.p.TimestampOffset,
 		srcPort: e.p.LocalPort, dstPort: e.remote,
@@ -40,7 +49,9 @@ func (e *Engine) restartTimeWait(now Time) {
 	e.timer.set(tTimeWait, e.tw.expires)
 }
 
-func (r *TimeWaitRecord) restart(now Time) { r.expires = now.Add(r.linger) }
+func (r *TimeWaitRecord) restart(now Time) {
+	r.expires = now.Add(time.Duration(r.linger) * time.Millisecond)
+}
 
 // inputTimeWait is section 3.10.7.4 in TIME-WAIT.
 func (e *Engine) inputTimeWait(now Time, s *segment.Segment) (reopen bool) {
@@ -69,7 +80,7 @@ func (r *TimeWaitRecord) judge(now Time, s *segment.Segment) (v twVerdict) {
 		v.reopen = true
 		return v
 	case s.Flags.Has(segment.SYN):
-		v.ack = r.limit.allow(now) // challenge ACK (RFC 5961 section 4.2)
+		v.ack = r.challenge(now) // challenge ACK (RFC 5961 section 4.2)
 		return v
 	}
 	n, wnd := s.Len(), int(r.rcvWnd)
@@ -78,14 +89,14 @@ func (r *TimeWaitRecord) judge(now Time, s *segment.Segment) (v twVerdict) {
 		// "a retransmission of the remote FIN. Acknowledge it, and restart the 2 MSL
 		// timeout." It lies just below the window.
 		v.restart = finAck && s.Seq.Add(n) == r.rcvNxt
-		v.ack = n > 0 || r.limit.allow(now)
+		v.ack = n > 0 || r.challenge(now)
 		return v
 	}
 	switch {
 	case !s.Flags.Has(segment.ACK):
 		// Fifth step: dropped.
 	case s.Ack.Greater(r.sndNxt):
-		v.ack = r.limit.allow(now)
+		v.ack = r.challenge(now)
 	case finAck:
 		v.ack, v.restart = true, true
 	}

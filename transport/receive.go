@@ -98,7 +98,7 @@ func (s *shard) receive(now tcpcore.Time, d *carrier.Datagram, b []byte) *flow {
 	f, at := s.find(k)
 	var last *segment.Seq // of the connection that a SYN takes the place of
 	if f == nil && s.waits.has(at) {
-		seq := s.waits.last(at)
+		seq := s.waits.lastOf(at)
 		reply, reopen := s.waits.input(now, at, seg, s.out.room())
 		if !reopen {
 			s.mu.Unlock()

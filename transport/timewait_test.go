@@ -2,10 +2,12 @@ package transport
 
 import (
 	"net/netip"
+	"runtime"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"example.com/culvert/carrier"
 	"example.com/culvert/tcpcore"
@@ -185,10 +187,43 @@ func TestTimeWaitsAreBounded(t *testing.T) {
 	if w.len() != maxTimeWaits {
 		t.Errorf("%d records after one came again", w.len())
 	}
+	// The order is whole in both directions.
+	n := 0
+	var before *timeWait
+	for e := w.first; e != nil; before, e = e, e.next {
+		if n++; e.prev != before {
+			t.Fatalf("record %d does not know the one before", n)
+		}
+	}
+	if n != maxTimeWaits || w.last != before {
+		t.Errorf("%d records in order", n)
+	}
 	w.expire(1)
-	if w.len() != 0 || len(w.byKey) != 0 {
+	if w.len() != 0 || w.first != nil || w.last != nil {
 		t.Errorf("%d records are left", w.len())
 	}
+}
+
+// A record is small, and so is what finds it.
+func TestTimeWaitSize(t *testing.T) {
+	if n := unsafe.Sizeof(timeWait{}); n > 128 {
+		t.Errorf("a record takes %d bytes", n)
+	}
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	var w timeWaits
+	for i := range maxTimeWaits {
+		w.add(key{localPort: uint16(i)}, tcpcore.TimeWaitRecord{})
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	per := int64(after.HeapAlloc-before.HeapAlloc) / maxTimeWaits
+	t.Logf("%d bytes each with the table", per)
+	if per > 300 {
+		t.Errorf("%d bytes each with the table", per)
+	}
+	runtime.KeepAlive(&w)
 }
 
 // The sockets that only TIME-WAIT keeps open are bounded in the whole process.
