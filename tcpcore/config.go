@@ -100,8 +100,8 @@ type Config struct {
 	// NoFRTO does not look for spurious timeouts by sending new data first (F-RTO, RFC
 	// 5682). Default does, where SACK was negotiated.
 	NoFRTO bool
-	// NoIdleRestart keeps the congestion window over times without traffic. Default it
-	// restarts from the initial one after an RTO (RFC 5681 section 4.1).
+	// NoIdleRestart keeps the congestion window over times without traffic, whatever
+	// AfterIdle says and however long they are. Default AfterIdle is followed.
 	NoIdleRestart bool
 	// EmptyProbes asks for a closed window with a segment without data from before it, as
 	// keep-alives do and Linux does. Default with the next octet (RFC 9293 section 3.8.6.1).

@@ -93,8 +93,8 @@ type Config struct {
 	// 5682). Default does, where SACK was negotiated.
 	NoFRTO bool
 
-	// NoIdleRestart keeps the congestion window over times without traffic. Default it
-	// restarts from the initial one after an RTO (RFC 5681 section 4.1).
+	// NoIdleRestart keeps the congestion window over times without traffic, whatever
+	// AfterIdle says and however long they are. Default AfterIdle is followed.
 	NoIdleRestart bool
 
 	// PushWrites puts PSH on the last segment of each Write, and wherever half of the
