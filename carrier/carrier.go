@@ -68,6 +68,16 @@ type Interrupter interface {
 	Interrupt()
 }
 
+// A Prober is a Carrier that tries datagrams larger than MMS says if it is given any: it
+// never has one fragmented, by itself or on the way. So the connections above can find
+// out by themselves what the path takes (RFC 4821, RFC 8899).
+type Prober interface {
+	// MaxMMS returns the largest segment, header and options included, that can be handed
+	// over for peer, whatever the path beyond takes: what the interface takes, in bytes. It
+	// may be called by any number of goroutines at once.
+	MaxMMS(peer netip.AddrPort) int
+}
+
 // Caps are the abilities of a carrier. The zero value promises nothing.
 type Caps struct {
 	// Trains: WriteBatch hands several equal segments to the system in one piece.
@@ -109,7 +119,9 @@ type Datagram struct {
 	// buffer. Only a carrier with Caps.Gather is asked to send that, and nothing is received so.
 	Heads    []byte
 	HeadSize int
-	// SegmentSize divides Data (with Heads, it is the size of both parts together); 0 means that Data is a single segment.
+	// SegmentSize divides Data (with Heads, it is the size of both parts together); 0
+	// means that Data is a single segment. In a report of EMSGSIZE it is the largest
+	// segment that would have passed; 0 is unknown.
 	SegmentSize int
 	// TrafficClass is the IPv4 TOS or IPv6 traffic class octet:
 	// DSCP in the upper six bits, ECN (RFC 3168) in the lower two.
@@ -121,9 +133,10 @@ type Datagram struct {
 	Verified bool
 	// Err, on reception only, makes this the network's report (ICMP) that a
 	// segment sent to Peer failed: a syscall.Errno such as ECONNREFUSED,
-	// EHOSTUNREACH, ENETUNREACH or EMSGSIZE (ask MMS again). Reports can be forged
-	// and come late (RFC 5927): the quoted segment is there to be checked. Data is then the beginning of the segment as far as the
-	// report quotes it, or empty where the system does not tell.
+	// EHOSTUNREACH, ENETUNREACH or EMSGSIZE (ask MMS again if
+	// SegmentSize does not tell). Reports can be forged and come late (RFC 5927): the
+	// quoted segment is there to be checked. Data is then the beginning of the segment as
+	// far as the report quotes it, or empty where the system does not tell.
 	Err error
 }
 

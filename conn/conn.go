@@ -48,6 +48,13 @@ type Leader interface {
 	Attend()
 }
 
+// A TrainSender is a Host that can send segments one by one instead of in trains.
+type TrainSender interface {
+	// TrainsSpoiled tells that trains are lost but for their first segments: something on
+	// the way spoils them. It is called without the connection's lock.
+	TrainsSpoiled()
+}
+
 // End is how a connection ended for the network.
 type End struct {
 	// TimeWait: the connection is in TIME-WAIT with its user gone, and Record is
@@ -99,6 +106,7 @@ type core struct {
 	woken   bool        // a reader or a writer was, since Driver.Finish said so
 
 	sending bool // the send token
+	spoiled bool // Host.TrainsSpoiled is to be called, by whoever has the token
 	trains  [maxGather]*tcpcore.Train
 
 	timer *time.Timer

@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"syscall"
@@ -31,11 +32,6 @@ func (d *Driver) Unlock() { d.c.mu.Unlock() }
 func (d *Driver) ReceiveLocked(now tcpcore.Time, s *segment.Segment) (reopen bool) {
 	c := d.c
 	c.refused, c.soft = refusals{}, nil
-	if c.engine.State() == tcpcore.Closed {
-		// It ended with an earlier segment of this batch. Nothing may take the place
-		// of the reset that the engine has for the peer.
-		return false
-	}
 	return c.engine.Input(c.at(now), s)
 }
 
@@ -63,6 +59,26 @@ func (d *Driver) Fail(err error) {
 	c.engine.Abort(c.now())
 	c.pump()
 }
+
+// NoRoute tells that the system itself knows no way to the peer. It ends a connection that
+// is being opened, whose user gets the errno in err; for others it is a soft error.
+func (d *Driver) NoRoute(err error) {
+	c := d.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var errno syscall.Errno
+	if c.engine.State() != tcpcore.SynSent || c.failure != nil || !errors.As(err, &errno) {
+		c.soft = err
+		c.engine.SoftError(c.now(), err)
+	} else {
+		c.failure = errno
+		c.engine.Abort(c.now())
+	}
+	c.pump()
+}
+
+// Drop gives up, without a word to the peer, a connection that nobody has got yet.
+func (d *Driver) Drop() { d.Fail(net.ErrClosed) }
 
 // Abort resets the connection, for a user who never got it, or who must do without
 // it from now on. What it was about to tell its user becomes net.ErrClosed.
@@ -133,13 +149,22 @@ func (d *Driver) LastSent() segment.Seq {
 	return d.c.engine.LastSent()
 }
 
-// SetMMS tells that the largest segment which the carrier takes has changed, in
-// bytes, header included.
-func (d *Driver) SetMMS(mms int) {
+// SetMMS tells what the carrier takes from now on; see tcpcore.Engine.SetMMS.
+func (d *Driver) SetMMS(mms, most int) {
 	c := d.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.engine.SetMMS(c.now(), mms)
+	c.engine.SetMMS(c.now(), mms, most)
+	c.pump()
+}
+
+// TooBig tells of a report that the segment at seq was larger than mms; see
+// tcpcore.Engine.TooBig.
+func (d *Driver) TooBig(seq segment.Seq, mms int) {
+	c := d.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.engine.TooBig(c.now(), seq, mms)
 	c.pump()
 }
 

@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -117,6 +118,35 @@ func (x *Conn) SetTrafficClass(tc uint8) error {
 	})
 }
 
+// SetHopLimit sets the TTL or hop limit to send with from now on, 1 to 255; 0 is the
+// system's. Where the carrier cannot set it, it has no effect.
+func (x *Conn) SetHopLimit(n int) error {
+	return x.c.change(func(tcpcore.Time) error {
+		h, ok := x.c.host.(interface{ SetHopLimit(uint8) })
+		switch {
+		case n < 0 || n > 255:
+			return fmt.Errorf("SetHopLimit: %d is outside of 0..255", n)
+		case !ok:
+			return errors.ErrUnsupported
+		}
+		h.SetHopLimit(uint8(n))
+		return nil
+	})
+}
+
+// SetMaxSegment bounds the data of the segments that are sent from now on, 64 to 65495
+// bytes, timestamps included, below what the path and the peer allow; 0 is no further bound.
+func (x *Conn) SetMaxSegment(bytes int) error {
+	return x.c.change(func(tcpcore.Time) error {
+		check := tcpcore.Config{MSS: bytes}
+		if err := check.Check(); err != nil {
+			return err
+		}
+		x.c.engine.SetMSS(bytes)
+		return nil
+	})
+}
+
 // SetCork holds back segments that are not full, up to 200 ms, until it is switched
 // off again: for a header and a body that are written one by one. The default is off.
 func (x *Conn) SetCork(cork bool) error {
@@ -135,6 +165,25 @@ func (x *Conn) SetDelayedACK(d time.Duration) error {
 			return err
 		}
 		x.c.engine.SetDelayedACK(d)
+		return nil
+	})
+}
+
+// SetCongestion changes the congestion control to one of congestion.Names, which goes
+// on with the window and the slow start threshold of the one before.
+func (x *Conn) SetCongestion(name string) error {
+	return x.c.change(func(now tcpcore.Time) error { return x.c.engine.SetCongestion(now, name) })
+}
+
+// SetController is SetCongestion with a controller that make makes, a func() of
+// congestion.Controller. make is called with the connection locked: it must not
+// call it.
+func (x *Conn) SetController(make func() tcpcore.Controller) error {
+	return x.c.change(func(now tcpcore.Time) error {
+		if make == nil {
+			return errors.New("SetController: make is nil")
+		}
+		x.c.engine.SetController(now, make)
 		return nil
 	})
 }

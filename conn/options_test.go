@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"example.com/culvert/tcpcore"
+	"example.com/culvert/tcpcore/congestion"
 	"example.com/culvert/tcpcore/segment"
 )
 
@@ -184,7 +185,7 @@ func TestMoreOptions(t *testing.T) {
 			t.Errorf("took %d bytes that cannot be sent", n)
 		}
 		for name, err := range map[string]error{
-			"DelayedACK": a.SetDelayedACK(time.Second), "NotSentLowWater": a.SetNotSentLowWater(-1), "WindowClamp": a.SetWindowClamp(-1),
+			"DelayedACK": a.SetDelayedACK(time.Second), "NotSentLowWater": a.SetNotSentLowWater(-1), "MSS": a.SetMaxSegment(63), "WindowClamp": a.SetWindowClamp(-1),
 		} {
 			if err == nil || !bytes.Contains([]byte(err.Error()), []byte(name)) {
 				t.Errorf("the error does not name %s: %v", name, err)
@@ -206,5 +207,31 @@ func TestUserTimeout(t *testing.T) {
 		if d := time.Since(at); d < 5*time.Second || d > 7*time.Second {
 			t.Errorf("after %v", d)
 		}
+	})
+}
+
+// The congestion control changes while the connection runs.
+func TestSetCongestion(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a, b := pair(t, config())
+		mustWrite(t, a, []byte("x"))
+		mustRead(t, b, []byte("x"))
+		before := a.Info().CongestionWindow
+		if err := a.SetCongestion("bbr"); err != nil {
+			t.Fatal(err)
+		}
+		if i := a.Info(); i.CongestionControl != "bbr" || i.CongestionWindow != before {
+			t.Errorf("%s with a window of %d, after %d", i.CongestionControl, i.CongestionWindow, before)
+		}
+		if err := a.SetController(congestion.NewReno); err != nil || a.Info().CongestionControl != "reno" {
+			t.Errorf("%s: %v", a.Info().CongestionControl, err)
+		}
+		for what, err := range map[string]error{"nosuch": a.SetCongestion("nosuch"), "SetController": a.SetController(nil)} {
+			if err == nil || !bytes.Contains([]byte(err.Error()), []byte(what)) {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		mustWrite(t, a, []byte("y"))
+		mustRead(t, b, []byte("y"))
 	})
 }

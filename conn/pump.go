@@ -27,6 +27,10 @@ func (c *core) pump() {
 	}
 	c.sending = true
 	for {
+		if c.spoiled {
+			c.spoiled = false
+			c.tellSpoiled()
+		}
 		n := c.gather()
 		if n == 0 {
 			break
@@ -44,6 +48,16 @@ func (c *core) pump() {
 	c.observe()
 	c.arm()
 	c.part()
+}
+
+// tellSpoiled passes on what the engine found out about trains. It is called with the lock held,
+// and lets go of it.
+func (c *core) tellSpoiled() {
+	if h, ok := c.host.(TrainSender); ok {
+		c.mu.Unlock()
+		h.TrainsSpoiled()
+		c.mu.Lock()
+	}
 }
 
 // gather fills c.trains, which belongs to the holder of the send token.
@@ -83,6 +97,7 @@ func (c *core) observe() {
 		c.told = true
 		c.host.Established()
 	}
+	c.spoiled = c.spoiled || ev&tcpcore.EvTrainsSpoiled != 0
 	c.watch.tell(ev)
 }
 

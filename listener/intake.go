@@ -1,8 +1,10 @@
 package listener
 
 import (
+	"container/list"
 	"net"
 	"net/netip"
+	"time"
 
 	"example.com/culvert/tcpcore"
 	"example.com/culvert/tcpcore/segment"
@@ -87,7 +89,14 @@ type Place struct {
 	state placeState
 	conn  net.Conn
 	abort func()
+	drop  func()
+	since time.Time     // the SYN
+	half  *list.Element // in core.half while it is halfOpen
 }
+
+// halfOpenGrace is how long a handshake keeps its place when others want it: longer than
+// the first retransmission timeout, so that a SYN-ACK or an ACK may get lost.
+const halfOpenGrace = 1500 * time.Millisecond
 
 type placeState uint8
 
@@ -97,26 +106,55 @@ const (
 	gone // accepted, or given back
 )
 
+// take returns a new place, or nil if there is none. SYNs with forged addresses shall not
+// shut everybody out for as long as their SYN-ACKs are sent again (RFC 4987 section 2): the
+// oldest handshake makes room if it has had its chance.
 func (c *core) take() *Place {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed || len(c.half)+len(c.queue) >= c.backlog {
-		return nil
+	p, victim := c.takeOrEvict()
+	if victim != nil && victim.drop != nil {
+		victim.drop()
 	}
-	p := &Place{c: c}
-	c.half[p] = struct{}{}
 	return p
 }
 
-// Bind tells the connection that has the place, and how to reset it. It reports
-// false if the listener has closed meanwhile: the connection must be given up.
-func (p *Place) Bind(conn net.Conn, abort func()) bool {
+func (c *core) takeOrEvict() (p, victim *Place) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, nil
+	}
+	now := time.Now()
+	if c.half.Len()+len(c.queue) >= c.backlog {
+		oldest := c.half.Front()
+		if oldest == nil || now.Sub(oldest.Value.(*Place).since) < halfOpenGrace {
+			return nil, nil
+		}
+		victim = oldest.Value.(*Place)
+		victim.leave(gone)
+	}
+	p = &Place{c: c, since: now}
+	p.half = c.half.PushBack(p)
+	return p, victim
+}
+
+// leave ends halfOpen.
+func (p *Place) leave(s placeState) {
+	p.state = s
+	p.c.half.Remove(p.half)
+	p.half = nil
+}
+
+// Bind tells the connection that has the place, how to reset it, and how to give it up
+// without a word while its handshake lasts: whoever the place is needed for, the peer
+// may be a forgery. It reports false if the place is lost meanwhile, as when the
+// listener has closed: the connection must be given up.
+func (p *Place) Bind(conn net.Conn, abort, drop func()) bool {
 	p.c.mu.Lock()
 	defer p.c.mu.Unlock()
 	if p.state != halfOpen {
 		return false
 	}
-	p.conn, p.abort = conn, abort
+	p.conn, p.abort, p.drop = conn, abort, drop
 	return true
 }
 
@@ -128,8 +166,7 @@ func (p *Place) Ready() {
 	if p.state != halfOpen || p.conn == nil {
 		return
 	}
-	p.state = queued
-	delete(c.half, p)
+	p.leave(queued)
 	c.queue = append(c.queue, p)
 	if c.waiting > 0 {
 		c.cond.Broadcast()
@@ -143,7 +180,6 @@ func (p *Place) Release() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if p.state == halfOpen {
-		p.state = gone
-		delete(c.half, p)
+		p.leave(gone)
 	}
 }

@@ -1,6 +1,7 @@
 package listener
 
 import (
+	"container/list"
 	"net"
 	"os"
 	"sync"
@@ -20,9 +21,9 @@ type core struct {
 	cond     sync.Cond // somebody may accept, or must stop waiting
 	waiting  int
 	closed   bool
-	failure  error               // the carrier's end
-	half     map[*Place]struct{} // handshakes going on
-	queue    []*Place            // established and not yet accepted, oldest first
+	failure  error     // the carrier's end
+	half     list.List // handshakes going on: *Place, oldest first
+	queue    []*Place  // established and not yet accepted, oldest first
 	deadline time.Time
 	timer    *time.Timer // wakes Accept at the deadline; only while somebody waits
 }
@@ -42,7 +43,7 @@ func New(addr net.Addr, backlog int, onClose func()) (*Listener, *Intake) {
 	if backlog <= 0 {
 		backlog = DefaultBacklog
 	}
-	c := &core{addr: addr, backlog: backlog, onClose: onClose, half: make(map[*Place]struct{})}
+	c := &core{addr: addr, backlog: backlog, onClose: onClose}
 	c.cond.L = &c.mu
 	return &Listener{c}, &Intake{c}
 }
@@ -119,11 +120,12 @@ func (c *core) close() bool {
 	}
 	c.closed = true
 	var doomed []*Place
-	for p := range c.half {
-		doomed = append(doomed, p)
+	for e := c.half.Front(); e != nil; e = e.Next() {
+		doomed = append(doomed, e.Value.(*Place))
 	}
 	doomed = append(doomed, c.queue...)
-	c.half, c.queue = nil, nil
+	c.half.Init()
+	c.queue = nil
 	for _, p := range doomed {
 		p.state = gone
 	}

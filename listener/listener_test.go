@@ -22,8 +22,9 @@ var (
 // fakeConn is a connection by name.
 type fakeConn struct {
 	net.Conn
-	name  string
-	reset bool
+	name    string
+	reset   bool
+	dropped bool
 }
 
 // open takes a place as an endpoint would; nil if the verdict was not to.
@@ -33,7 +34,7 @@ func open(t *testing.T, in *Intake, c *fakeConn) *Place {
 	if v.Action != Open {
 		return nil
 	}
-	if !v.Place.Bind(c, func() { c.reset = true }) {
+	if !v.Place.Bind(c, func() { c.reset = true }, func() { c.dropped = true }) {
 		t.Fatal("Bind failed")
 	}
 	return v.Place
@@ -191,7 +192,7 @@ func TestClose(t *testing.T) {
 	if !half.reset || !ready.reset || accepted.reset {
 		t.Errorf("reset: half-open %v, unaccepted %v, accepted %v", half.reset, ready.reset, accepted.reset)
 	}
-	if v.Place.Bind(&fakeConn{}, nil) {
+	if v.Place.Bind(&fakeConn{}, nil, nil) {
 		t.Error("a connection was bound to a closed listener")
 	}
 }
@@ -270,4 +271,45 @@ func TestConcurrent(t *testing.T) {
 		}
 	}
 	l.Close()
+}
+
+// A full backlog gives the place of the oldest handshake away once that had its chance, and
+// never one of a connection that is established.
+func TestOldestMakesRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, in := New(here, 3, nil)
+		defer l.Close()
+		conns := make([]*fakeConn, 6)
+		for i := range conns {
+			conns[i] = &fakeConn{name: fmt.Sprint(i)}
+		}
+		open(t, in, conns[0]).Ready()
+		<-time.After(time.Minute)
+		open(t, in, conns[1])
+		<-time.After(time.Second)
+		open(t, in, conns[2])
+		if open(t, in, conns[3]) != nil || conns[1].dropped {
+			t.Error("a handshake of a second made room")
+		}
+		<-time.After(halfOpenGrace - time.Second)
+		p := open(t, in, conns[3])
+		if p == nil || !conns[1].dropped || conns[1].reset || conns[2].dropped || conns[0].dropped {
+			t.Fatalf("after its time: %+v", conns)
+		}
+		if open(t, in, conns[4]) != nil {
+			t.Error("the second oldest made room too soon")
+		}
+		p.Ready()
+		<-time.After(time.Second)
+		open(t, in, conns[4]).Ready() // for the last that was half open
+		<-time.After(time.Minute)
+		if open(t, in, conns[5]) != nil {
+			t.Error("a connection that waits for Accept made room")
+		}
+		for _, i := range []int{0, 3, 4} {
+			if c, err := l.Accept(); err != nil || c != conns[i] {
+				t.Errorf("accepted %v, %v; want %d", c, err, i)
+			}
+		}
+	})
 }

@@ -1,9 +1,12 @@
 package rawcarrier
 
 import (
+	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"sync/atomic"
+	"time"
 
 	"example.com/culvert/carrier"
 )
@@ -19,7 +22,7 @@ type Carrier struct {
 	closed atomic.Bool
 }
 
-var _ carrier.Carrier = (*Carrier)(nil)
+var _ carrier.Interrupter = (*Carrier)(nil)
 
 // A link moves datagrams for a Carrier.
 type link interface {
@@ -28,6 +31,8 @@ type link interface {
 	// route is the address that datagrams to peer are sent from, and the MTU of the way
 	// there in bytes; the zero Addr and 0 where the system does not tell.
 	route(peer netip.Addr) (source netip.Addr, mtu int)
+	// interrupt makes read return carrier.ErrInterrupted.
+	interrupt()
 	close() error
 }
 
@@ -56,7 +61,7 @@ func (c *Carrier) ReadBatch() (*carrier.Batch, error) {
 		return nil, c.closedError("read")
 	}
 	b, err := c.link.read()
-	if err != nil && c.closed.Load() {
+	if err != nil && err != carrier.ErrInterrupted && c.closed.Load() {
 		return nil, c.closedError("read")
 	}
 	return b, err
@@ -78,6 +83,22 @@ func (c *Carrier) WriteBatch(ds []carrier.Datagram) (int, error) {
 	}
 	return n, err
 }
+
+// Interrupt calls the reader back; see carrier.Interrupter.
+func (c *Carrier) Interrupt() { c.link.interrupt() }
+
+// interrupted is the error of a read that failed with err, once a deadline that was
+// passed is taken back: we set none but to call the reader back.
+func interrupted(f *os.File, err error) error {
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	f.SetReadDeadline(time.Time{})
+	return carrier.ErrInterrupted
+}
+
+// longAgo is a deadline that is over.
+var longAgo = time.Unix(1, 0)
 
 // LocalAddr returns the address and the TCP port that the carrier receives on; the IP
 // is unspecified for a wildcard, the port 0 if all ports are.

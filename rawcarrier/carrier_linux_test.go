@@ -274,7 +274,7 @@ func TestBadArguments(t *testing.T) {
 		"Dial: raddr: 127":      func() (*Carrier, error) { return Dial(netip.AddrPort{}, at(loopback, 0), Options{}) },
 		"Options.MTU":           func() (*Carrier, error) { return Listen(here, Options{MTU: 575}) },
 		"Options.ReceiveBuffer": func() (*Carrier, error) { return Dial(here, here, Options{ReceiveBuffer: -1}) },
-		"Options.SendBuffer":    func() (*Carrier, error) { return Listen(here, Options{SendBuffer: 1 << 31}) },
+		"Options.SendBuffer":    func() (*Carrier, error) { return Listen(here, Options{SendBuffer: maxBuffer + 1}) },
 	} {
 		c, err := f()
 		if err == nil {

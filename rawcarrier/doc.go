@@ -31,6 +31,9 @@
 // altered segment passes by this rule with the chance of 2^-16 that the checksum itself
 // leaves it.
 //
+// TUN is another way in: a TUN device on which an address belongs to us, so that no port of
+// the kernel is touched.
+//
 // Start reading at Carrier; the raw socket is in socket_linux.go, the port's holder in
 // holder_linux.go, ICMP in icmp.go.
 package rawcarrier

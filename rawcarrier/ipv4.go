@@ -5,7 +5,11 @@ import (
 	"net/netip"
 )
 
-const protocolTCP = 6
+// Protocol numbers.
+const (
+	protocolICMP = 1
+	protocolTCP  = 6
+)
 
 // header is what matters here of an IPv4 header (RFC 791 section 3.1).
 type header struct {

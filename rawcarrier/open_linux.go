@@ -49,6 +49,7 @@ func (c *Carrier) open(laddr, peer netip.AddrPort) error {
 	c.local = s.hold.local
 	c.caps = carrier.Caps{
 		TrafficClass: true, HopLimit: true, Connected: peer, Network: network, Checksum: true, SamePorts: true,
+		Interrupt: true,
 	}
 	if err := s.prepare(peer); err != nil {
 		s.close()

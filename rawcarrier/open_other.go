@@ -9,7 +9,10 @@ import (
 	"runtime"
 )
 
-// open says that there is no such thing here.
-func open(_, _ netip.AddrPort, _ Options) (*Carrier, error) {
-	return nil, fmt.Errorf("rawcarrier: TCP over raw IPv4 needs Linux, this is %s: %w", runtime.GOOS, errors.ErrUnsupported)
+var errLinux = fmt.Errorf("rawcarrier: TCP over raw IPv4 needs Linux, this is %s: %w", runtime.GOOS, errors.ErrUnsupported)
+
+func open(_, _ netip.AddrPort, _ Options) (*Carrier, error) { return nil, errLinux }
+
+func openTUN(_ string, _ netip.Prefix, _ netip.Addr, _ Options) (*Carrier, error) {
+	return nil, errLinux
 }

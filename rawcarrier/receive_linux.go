@@ -125,7 +125,7 @@ func (s *socket) read() (*carrier.Batch, error) {
 	for {
 		in.r, in.reports, in.errno = nil, nil, 0
 		if err := s.wait.Read(in.receive); err != nil {
-			return nil, err
+			return nil, interrupted(s.both, err)
 		}
 		switch {
 		case in.errno != 0:

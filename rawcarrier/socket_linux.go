@@ -36,6 +36,8 @@ type socket struct {
 
 func (s *socket) route(peer netip.Addr) (netip.Addr, int) { return route(peer) }
 
+func (s *socket) interrupt() { s.both.SetReadDeadline(longAgo) }
+
 func (s *socket) close() error {
 	var err error
 	if s.both != nil {

@@ -58,7 +58,10 @@ func (e *Engine) processACK(now Time, s *segment.Segment) {
 	// acknowledgment and the same window.
 	a.quiet = !a.advanced && s.Len() == 0 && int(s.Window)<<e.snd.shift == e.snd.wnd
 	a.dup = a.quiet && e.sent.len() > 0
-	delivered := e.rate.delivered
+	if a.dup {
+		e.count.DuplicateACKs++
+	}
+	delivered, segments := e.rate.delivered, e.count.SegmentsDelivered
 	if a.advanced {
 		e.advanceUna(now, s, &a)
 	}
@@ -66,6 +69,9 @@ func (e *Engine) processACK(now Time, s *segment.Segment) {
 		e.takeSACK(now, s, &a)
 	}
 	a.delivered = int(e.rate.delivered - delivered)
+	if e.echoes(s) {
+		e.count.SegmentsDeliveredCE += e.count.SegmentsDelivered - segments
+	}
 	// "If (SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK))"; and what
 	// acknowledges something new is news, even from a segment sent again: SND.WND
 	// counts from the SND.UNA that it brings.
@@ -211,7 +217,7 @@ func (e *Engine) established(now Time, rtt time.Duration) {
 	if rtt > 0 {
 		e.rtt.sample(now, e.cfg, rtt)
 	}
-	iw := min(e.cfg.InitialWindow*e.snd.mss, max(2*e.snd.mss, e.cfg.InitialWindow*1460)) // RFC 6928 section 2
+	iw := e.initialWindow()
 	if e.rec.synTimeouts > 0 {
 		// RFC 5681 section 3.1: "If the SYN or SYN/ACK is lost, the initial window
 		// used by a sender after a correctly transmitted SYN MUST be one segment".
@@ -220,14 +226,12 @@ func (e *Engine) established(now Time, rtt time.Duration) {
 		// seconds when data transmission begins.
 		e.rtt.rto, e.rtt.backoff = max(e.rtt.rto, min(3*time.Second, e.cfg.MaxRTO)), 0
 	}
-	e.ctl = e.cfg.Congestion()
 	if e.sent.len() == 0 {
 		e.sent.release() // many connections say nothing for long
 	}
-	e.ctl.Start(congestion.Start{Now: time.Duration(now), MSS: e.snd.mss, Window: iw, RTT: rtt, NoSACK: !e.sack, AfterIdle: e.cfg.AfterIdle,
-		// Two connections draw different lots.
-		Seed: uint64(e.p.TimestampOffset)<<32 | uint64(e.p.LocalPort)<<16 | uint64(e.remote)})
+	e.startController(congestion.Start{Now: time.Duration(now), Window: iw, RTT: rtt})
 	e.rec = recoveryState{}
+	e.beginPath(now)
 	e.rack.fack = e.snd.una
 	e.keep.lastRecv = now
 	e.armKeepAlive(now)

@@ -100,22 +100,31 @@ func (e *Engine) wakeWriter() {
 	if !e.snd.refused {
 		return
 	}
-	if limit := e.sendLimit(); limit-e.snd.buf.len() >= (limit+2)/3 {
+	limit := e.sendLimit()
+	good := (limit + 2) / 3
+	if e.cfg.SendBuffer == 0 && limit < e.cfg.MaxSendBuffer {
+		good = (limit - e.outstanding() + 2) / 3 // of what is there to hold what was not sent
+	}
+	if limit-e.snd.buf.len() >= good {
 		e.snd.refused = false
 		e.events |= EvWritable
 	}
 }
 
-// sendLimit is how much may be held that was not acknowledged. More than a window
-// waits for the network only in the buffer; a second one is there so that it does
-// not run empty before the writer runs again.
+// outstanding is how much of what is held was sent.
+func (e *Engine) outstanding() int { return min(max(0, e.snd.nxt.Sub(e.sndData())), e.snd.buf.len()) }
+
+// sendLimit is how much may be held that was not acknowledged: what was sent, since
+// behind a hole that may be several windows and holds nothing back, and two windows that
+// were not, one to be sent and one so that it does not run empty before the writer runs
+// again. The window is the controller's, whatever a recovery leaves of it for now.
 func (e *Engine) sendLimit() int {
 	if e.cfg.SendBuffer > 0 {
 		return e.cfg.SendBuffer
 	}
 	n := tunedSend
 	if e.ctl != nil {
-		n = max(n, 2*min(e.ctl.Window(), e.snd.maxWnd, maxWindow/2))
+		n = max(n, e.outstanding()+2*min(e.ctl.Window(), e.snd.maxWnd, maxWindow/4))
 	}
 	return min(n, e.cfg.MaxSendBuffer)
 }

@@ -170,6 +170,22 @@ func TestTunedSend(t *testing.T) {
 	s.e.SetBuffers(5000, 0)
 	s.check(s.e.Info().SendBuffer == 5000, "what was set is %d", s.e.Info().SendBuffer)
 
+	s = newScript(t, "what was sent behind a hole does not hold the writer back", Config{MaxSendBuffer: 1 << 24, NoDelay: true, InitialWindow: 60}, Params{})
+	s.active(optScale(4), optSACKOK())
+	end := 1
+	for round := range 4 { // of which the first segment is lost, and lost again
+		s.writeSome(make([]byte, 1<<20))
+		for _, g := range s.drain() {
+			end = max(end, relative(g.Seq, s.iss)+len(g.Payload))
+		}
+		in := s.e.Info()
+		s.check(in.SendBuffer >= end-1+2*min(in.CongestionWindow, 65535), "round %d: the buffer is %d with %d sent and a window of %d", round, in.SendBuffer, end-1, in.CongestionWindow)
+		s.check(in.SendQueue > end-1, "round %d: nothing is left to be sent", round)
+		s.now += Time(50 * ms)
+		s.events = 0
+		s.recv(ACK, 1, 1, optSACK(1461, end))
+	}
+
 	s = newScript(t, "a small offer of the peer bounds the send buffer", Config{MaxSendBuffer: 1 << 20, InitialWindow: 1000}, Params{})
 	s.active()
 	s.check(s.e.Info().SendBuffer == 2*65535, "the buffer is %d", s.e.Info().SendBuffer)

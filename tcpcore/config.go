@@ -23,8 +23,8 @@ type Config struct {
 	// 4.1, RFC 2861, RFC 7661). Default restarts.
 	AfterIdle congestion.AfterIdle
 	// SendBuffer bounds the bytes that Write accepted and the peer has not
-	// acknowledged. Default tunes itself: twice the congestion window, from 64 KiB up to
-	// MaxSendBuffer.
+	// acknowledged. Default tunes itself: what was sent and two congestion windows beyond,
+	// from 64 KiB up to MaxSendBuffer.
 	SendBuffer int
 	// ReceiveBuffer bounds the bytes that arrived and were not read, and so the
 	// window offered to the peer. Default tunes itself: a few times what is read in a round
@@ -72,8 +72,8 @@ type Config struct {
 	// RoundWindow rounds a window that is not scaled down to whole segments, as Linux
 	// does. Default offers all the room.
 	RoundWindow bool
-	// WindowScale is the shift count in our SYN, at most 14; negative is 0. Default
-	// what ReceiveBuffer wants.
+	// WindowScale is the shift count in our SYN, at most 14, less where ReceiveBuffer
+	// could not express it; negative is 0. Default what ReceiveBuffer wants.
 	WindowScale int
 	// ScaleFirst orders the options of our SYN as FreeBSD does: MSS, window scale,
 	// SACK-permitted, timestamps. Default as Linux: MSS, SACK-permitted, timestamps,
@@ -97,15 +97,19 @@ type Config struct {
 	// NoTailLossProbe leaves a lost tail to the retransmission timer instead of probing
 	// for it (RFC 8985 section 7). Default probes.
 	NoTailLossProbe bool
+	// NoRACK finds losses by counting what was selectively acknowledged (RFC 6675), and not
+	// by time (RFC 8985); there is no tail loss probe then. Default by time.
+	NoRACK bool
 	// NoFRTO does not look for spurious timeouts by sending new data first (F-RTO, RFC
 	// 5682). Default does, where SACK was negotiated.
 	NoFRTO bool
-	// NoIdleRestart keeps the congestion window over times without traffic, whatever
-	// AfterIdle says and however long they are. Default AfterIdle is followed.
-	NoIdleRestart bool
 	// EmptyProbes asks for a closed window with a segment without data from before it, as
 	// keep-alives do and Linux does. Default with the next octet (RFC 9293 section 3.8.6.1).
 	EmptyProbes bool
+	// NoMTUProbing switches off the search for larger segments that pass, and for smaller
+	// ones where large ones vanish (RFC 4821, RFC 8899); the network's reports still
+	// count. Default searches, if Params.MaxMMS is set.
+	NoMTUProbing bool
 	// KeepAlive switches keep-alive probes on. Default off.
 	KeepAlive bool
 	// KeepAliveIdle, KeepAliveInterval: how long nothing arrives before the first

@@ -19,11 +19,16 @@ type Params struct {
 	// TimestampOffset is added to the timestamp clock (RFC 7323 section 5.4); random
 	// per connection identity.
 	TimestampOffset uint32
-	// MMS is the largest segment, header included, that the carrier takes to the
-	// peer and from it (MMS_S and MMS_R of RFC 9293 section 3.7.1).
+	// MMS is the largest segment, header included, that the carrier believes to fit the
+	// path to the peer (MMS_S of RFC 9293 section 3.7.1).
 	MMS int
 	// Gather lets a train leave its data in the send buffer, see Train.Data.
 	Gather bool
+	// MaxMMS is the largest that the carrier sends and takes at all (MMS_R), if it never
+	// has one fragmented: between MMS and it the engine searches (RFC 4821), and where
+	// segments vanish for their size it finds a size that passes. Default 0: MMS is all
+	// there is to know of the path.
+	MaxMMS int
 	// MarksVisible tells that the carrier reports the traffic class of what arrives.
 	MarksVisible bool
 	// IPv6 selects the default send MSS of IPv6.
@@ -56,6 +61,8 @@ type Engine struct {
 	rate   rateState
 	pace   pacer
 	ecn    ecnState
+	pmtu   pathMTU
+	trains trainState
 	ack    ackState
 	ctl    congestion.Controller // nil until established
 	told   *told

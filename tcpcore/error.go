@@ -52,4 +52,11 @@ const (
 	EvSuspect
 	// EvAcked: everything written, and the FIN if there is one, has been acknowledged.
 	EvAcked
+	// EvPathMTU: the segments that we send became larger or smaller, since it was found out
+	// what the path takes; see Info.SendMSS.
+	EvPathMTU
+	// EvTrainsSpoiled: of the trains that Output made, the first segment arrives and the rest is
+	// lost, again and again: something below spoils them. Whoever sends them should send
+	// their segments one by one.
+	EvTrainsSpoiled
 )

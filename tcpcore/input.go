@@ -8,6 +8,9 @@ import "example.com/culvert/tcpcore/segment"
 // belongs to the listener.
 func (e *Engine) Input(now Time, s *segment.Segment) (reopen bool) {
 	e.count.SegmentsReceived++
+	if len(s.Payload) > 0 {
+		e.count.DataSegmentsReceived++
+	}
 	switch e.state {
 	case Closed:
 		e.inputClosed(s)
@@ -27,9 +30,10 @@ func (e *Engine) Input(now Time, s *segment.Segment) (reopen bool) {
 func (e *Engine) inputClosed(s *segment.Segment) { e.refuse(s) }
 
 // refuse makes the reset of section 3.10.7.1 due, whose numbers are acceptable to
-// whoever sent s.
+// whoever sent s. It takes the place of no other reset: if one is due to s, it says as
+// much, and that of an abort says more than an answer to what arrived after it.
 func (e *Engine) refuse(s *segment.Segment) {
-	if s.Flags.Has(segment.RST) {
+	if s.Flags.Has(segment.RST) || e.reply.due {
 		return
 	}
 	e.reply = refusal(s)

@@ -74,16 +74,12 @@ const minSendMSS = 32
 // setMSS derives Eff.snd.MSS (RFC 9293 section 3.7.1, MUST-16): of the options only
 // timestamps go with data.
 func (e *Engine) setMSS() {
-	mss := min(e.snd.peerMSS, e.receiveMSS())
-	if e.ts.on {
-		mss -= timestampsLen
-	}
-	e.snd.mss = max(mss, minSendMSS)
+	e.snd.mss = e.mssOf(min(e.pmtu.size, segment.FixedHeaderLen+min(e.snd.peerMSS, e.receiveMSS())))
 }
 
 // receiveMSS is the MSS that we announce (MUST-67).
 func (e *Engine) receiveMSS() int {
-	mss := max(e.p.MMS-segment.FixedHeaderLen, MinMSS)
+	mss := max(max(e.p.MMS, e.p.MaxMMS)-segment.FixedHeaderLen, MinMSS)
 	if e.cfg.MSS > 0 {
 		mss = min(mss, e.cfg.MSS)
 	}
@@ -97,15 +93,15 @@ const scaleFor = 8 << 20
 // offeredShift is our window scale shift (RFC 7323 section 2.3): enough for the buffer,
 // but so fine that rounding never matters to a small one.
 func (e *Engine) offeredShift() uint8 {
-	switch n := e.cfg.WindowScale; {
-	case n < 0:
-		return 0
-	case n > 0:
-		return uint8(n)
-	}
 	shift, size := uint8(0), e.cfg.ReceiveBuffer
 	if size == 0 {
 		size = e.cfg.MaxReceiveBuffer
+	}
+	if n := e.cfg.WindowScale; n != 0 {
+		for int(shift) < n && 2<<shift <= size {
+			shift++
+		}
+		return shift
 	}
 	for shift < 14 && 0xffff<<shift < max(size, scaleFor) && 512<<shift <= size {
 		shift++

@@ -175,15 +175,16 @@ func (e *Engine) sendACK(now Time, t *Train) bool {
 		return false
 	}
 	s := e.header(now, seq, segment.ACK)
+	more := false
 	if e.sack {
 		room := segment.MaxSACK
 		if e.ts.on {
 			room-- // 40 octets less 12
 		}
-		e.rcv.q.blocks(&s.Options, room)
+		more = e.rcv.q.blocks(&s.Options, room)
 	}
 	e.acknowledged()
-	e.ack.now = false
+	e.ack.now = more
 	if !e.sack && e.ack.dups > 1 {
 		e.ack.dups--
 		e.ack.now = true
@@ -200,7 +201,8 @@ type trainer struct {
 	e   *Engine
 	t   *Train
 	hdr segment.Segment
-	n   int // header length
+	n   int   // header length
+	k   uint8 // segments so far
 	// room is how much data from the first segment on lies in one piece in the send
 	// buffer, of a train that leaves it there.
 	room int
@@ -269,8 +271,12 @@ func (b *trainer) add(seq segment.Seq, size int, flags segment.Flags) {
 		t.Buf = grown(t.Buf, size)
 		e.snd.buf.peek(seq.Sub(e.sndData()), t.Buf[end:])
 	}
+	b.k++
 	e.count.SegmentsSent++
-	e.count.BytesSent += uint64(size)
+	if size > 0 {
+		e.count.DataSegmentsSent++
+		e.count.BytesSent += uint64(size)
+	}
 }
 
 // grown returns b longer by n bytes of whatever content.
@@ -348,6 +354,7 @@ func (e *Engine) sendRecord(now Time, b *trainer, i int) {
 	if r.flags&recPSH != 0 {
 		flags |= segment.PSH
 	}
+	r.place = b.k
 	b.add(r.seq, r.data(), flags)
 	e.resent(now, i)
 	e.count.BytesRetransmitted += uint64(r.data())
@@ -362,7 +369,9 @@ func (e *Engine) resent(now Time, i int) {
 	if r.times < math.MaxUint8 {
 		r.times++
 	}
-	r.flags &^= recECT
+	if r.flags &^= recECT; r.flags&recProbe != 0 {
+		e.mtuProbeFailed(now, r, false)
+	}
 	e.rec.undo.retransmitted(e, now, r)
 	e.transmitted(now, r, true)
 	e.sent.mark(i, inFlight)
@@ -386,13 +395,13 @@ func (e *Engine) transmitted(now Time, r *record, again bool) {
 	s := congestion.Send{Now: time.Duration(now), InFlight: pipe, Retransmit: again, RTO: e.rtt.rto}
 	if pipe == 0 {
 		s.IdleAppLimited = e.rate.appLimited != 0
-		if since := now.Sub(e.snd.lastSent); e.sent.len() == 0 && since >= e.rtt.rto && !e.cfg.NoIdleRestart {
+		if since := now.Sub(e.snd.lastSent); e.sent.len() == 0 && since >= e.rtt.rto {
 			s.Idle, s.IdleFor = true, since
 		}
 	}
 	e.ctl.OnSend(s)
 	e.rate.onSend(now, r, pipe)
-	if e.sack {
+	if e.sack && !e.cfg.NoRACK {
 		e.rack.queue.push(xmit{r.seq, r.rate.order})
 	}
 	e.pace.sent(size)
@@ -463,10 +472,17 @@ func (e *Engine) sendNew(now Time, t *Train) bool {
 		return false
 	}
 	b := trainer{e: e, t: t}
-	for e.hasNew(end) {
+	probe, wait := 0, false
+	if now >= e.pmtu.next {
+		probe, wait = e.mtuProbe(now, end)
+	}
+	for !wait && e.hasNew(end) {
 		size, fin, ok := e.nextSize(now, end)
 		if !ok || !b.fits(size) || !e.paceAllows(now, size) {
 			break
+		}
+		if probe > 0 {
+			size, fin = probe, false
 		}
 		if len(t.Buf) == 0 {
 			b.hdr = e.header(now, s.nxt, segment.ACK)
@@ -480,7 +496,7 @@ func (e *Engine) sendNew(now Time, t *Train) bool {
 			}
 		}
 		r := e.sent.slot()
-		*r = record{seq: s.nxt, size: uint32(size), times: 1}
+		*r = record{seq: s.nxt, size: uint32(size), times: 1, place: b.k}
 		if t.TrafficClass&3 != 0 {
 			r.flags |= recECT
 		}
@@ -494,12 +510,16 @@ func (e *Engine) sendNew(now Time, t *Train) bool {
 			flags |= segment.PSH
 			r.flags |= recPSH
 		}
+		if probe > 0 {
+			r.flags |= recProbe
+			e.mtuProbeSent(size)
+		}
 		b.add(s.nxt, size, flags)
 		s.nxt = s.nxt.Add(int(r.size))
 		e.transmitted(now, r, false)
 		e.sent.commit()
-		if e.wanted.beyond {
-			break
+		if e.wanted.beyond || probe > 0 {
+			break // a probe is a train of its own
 		}
 	}
 	if len(t.Buf) > 0 {

@@ -49,6 +49,12 @@ type pathSpec struct {
 	ackEvery  time.Duration // acknowledgments are held back and let go all at once
 	outage    [2]time.Duration
 	steps     []rateStep
+	// mtu is what the path takes, 0 without limit; what is larger vanishes, and is reported
+	// if told. The hosts' interfaces take wide, 0 being 1480, and they search the path.
+	mtu, wide int
+	told      bool
+	mtuSteps  []mtuStep
+	spoil     bool // of each train, the first segment is good and the rest is not
 	flows     int  // 0 is one
 	tuned     bool // buffers are left to tune themselves; otherwise they are 8 MiB
 	noSACK    bool
@@ -62,12 +68,18 @@ type rateStep struct {
 	rate int64
 }
 
+type mtuStep struct {
+	at  time.Duration
+	mtu int
+}
+
 // A pathLink is the way there: a queue before a transmitter, then the wire.
 type pathLink struct {
 	w     *pathWorld
 	spec  *pathSpec
 	rng   *rand.Rand
 	rate  int64
+	mtu   int
 	q     []*pathPacket
 	bytes int
 	busy  bool
@@ -92,6 +104,12 @@ func (l *pathLink) send(p *pathPacket) {
 	}
 	switch {
 	case l.dark(now), now < l.badTo, s.loss > 0 && l.rng.Float64() < s.loss:
+		l.drop(p)
+		return
+	case l.mtu > 0 && len(p.buf)+wireOverhead > l.mtu:
+		if s.told {
+			l.w.push(pathEvent{at: now.Add(s.rtt / 2), kind: pathTooBig, host: &p.flow.snd, seq: seqOf(p.buf), mtu: l.mtu})
+		}
 		l.drop(p)
 		return
 	case l.bytes+len(p.buf) > s.queue && s.rate > 0:

@@ -18,8 +18,10 @@ const (
 	pathSent   pathKind = iota // a transmitter is done with a packet
 	pathArrive                 // a packet arrives
 	pathTimer
-	pathRate // the bottleneck changes its rate
-	pathAcks // held acknowledgments are let go
+	pathRate   // the bottleneck changes its rate
+	pathAcks   // held acknowledgments are let go
+	pathMTUs   // the path takes less or more from now on
+	pathTooBig // a report of that reaches a host
 )
 
 type pathEvent struct {
@@ -30,6 +32,8 @@ type pathEvent struct {
 	packet *pathPacket
 	host   *pathHost
 	rate   int64
+	seq    segment.Seq
+	mtu    int
 }
 
 // A pathWorld is flows over one path in virtual time: bulk senders on one side, readers on
@@ -75,9 +79,12 @@ const pathLate = time.Millisecond
 
 func newPathWorld(tb testing.TB, spec pathSpec, seed uint64, make1 func() congestion.Controller) *pathWorld {
 	w := &pathWorld{tb: tb, spec: spec, now: pathEpoch, rng: rand.New(rand.NewPCG(seed, 1)), data: make([]byte, 64<<10)}
-	w.link = &pathLink{w: w, spec: &w.spec, rate: spec.rate, rng: rand.New(rand.NewPCG(seed, 2))}
+	w.link = &pathLink{w: w, spec: &w.spec, rate: spec.rate, mtu: spec.mtu, rng: rand.New(rand.NewPCG(seed, 2))}
 	for _, st := range spec.steps {
 		w.push(pathEvent{at: pathEpoch + Time(st.at), kind: pathRate, rate: st.rate})
+	}
+	for _, st := range spec.mtuSteps {
+		w.push(pathEvent{at: pathEpoch + Time(st.at), kind: pathMTUs, mtu: st.mtu})
 	}
 	if spec.ackEvery > 0 {
 		w.push(pathEvent{at: pathEpoch.Add(spec.ackEvery), kind: pathAcks})
@@ -91,6 +98,9 @@ func newPathWorld(tb testing.TB, spec pathSpec, seed uint64, make1 func() conges
 		}
 		f.snd, f.rcv = pathHost{e: New(cfg), f: f, armed: Never}, pathHost{e: New(cfg), f: f, armed: Never}
 		p := Params{LocalPort: uint16(1000 + i), RemotePort: 2000, ISN: w.rng.Uint32(), TimestampOffset: w.rng.Uint32(), MMS: 1452, MarksVisible: true}
+		if spec.mtu > 0 {
+			p.MMS, p.MaxMMS = 1452, max(1452, spec.wide-wireOverhead)
+		}
 		q := p
 		q.LocalPort, q.RemotePort, q.ISN = p.RemotePort, p.LocalPort, w.rng.Uint32()
 		if err := f.rcv.e.OpenPassive(w.now, q); err != nil {
@@ -123,6 +133,11 @@ func (w *pathWorld) run() {
 			w.fire(ev.host)
 		case pathRate:
 			w.link.rate = ev.rate
+		case pathMTUs:
+			w.link.mtu = ev.mtu
+		case pathTooBig:
+			ev.host.e.TooBig(w.now, ev.seq, ev.mtu-wireOverhead)
+			w.flush(ev.host)
 		case pathAcks:
 			for _, p := range w.acks {
 				w.arrive(p)
@@ -169,8 +184,8 @@ func (w *pathWorld) flush(h *pathHost) {
 	e, f := h.e, h.f
 	for {
 		if h == &f.snd {
-			for e.State() == Established && e.sendRoom() >= len(w.data) {
-				if _, err := e.Write(w.now, w.data); err != nil {
+			for e.State() == Established && e.sendRoom() >= w.chunk() {
+				if _, err := e.Write(w.now, w.data[:w.chunk()]); err != nil {
 					w.tb.Fatal(err)
 				}
 			}
@@ -190,7 +205,9 @@ func (w *pathWorld) flush(h *pathHost) {
 		for b := w.train.Buf; len(b) > 0; {
 			k := min(len(b), w.train.SegmentSize)
 			w.transmit(h, b[:k])
-			b = b[k:]
+			if b = b[k:]; w.spec.spoil {
+				break
+			}
 		}
 	}
 	e.Events()
@@ -275,6 +292,14 @@ func (w *pathWorld) packet(b []byte) *pathPacket {
 	buf := append(p.buf[:0], b...)
 	*p = pathPacket{buf: buf}
 	return p
+}
+
+// chunk is what a writer waits for room for: little enough for a buffer that is tuned.
+func (w *pathWorld) chunk() int {
+	if w.spec.tuned {
+		return 8 << 10
+	}
+	return len(w.data)
 }
 
 func (w *pathWorld) free(p *pathPacket) { w.pool = append(w.pool, p) }

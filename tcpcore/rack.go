@@ -22,6 +22,7 @@ type rackState struct {
 	persist     int           // RACK.reo_wnd_persist
 	round       segment.Seq
 	queue       xmitQueue
+	judged      segment.Seq // what is below was judged by count (Config.NoRACK)
 }
 
 // reoWndPersist is for how many recoveries a widened reordering window stays.
@@ -39,6 +40,8 @@ func (e *Engine) rackDelivered(now Time, r *record, s *segment.Segment, a *acked
 		k.fack = end
 	} else if end.Less(k.fack) && r.times == 1 {
 		k.reordered = true
+		e.count.Reorderings++
+		e.count.ReorderingDegree = max(e.count.ReorderingDegree, k.fack.Sub(r.seq)/e.snd.mss)
 	}
 	rtt := now.Sub(r.sentAt)
 	if r.times > 1 {
@@ -100,6 +103,9 @@ func (e *Engine) rackDetect(now Time) (found int, news bool) {
 	if e.sent.len() == 0 {
 		k.queue.clear()
 	}
+	if e.cfg.NoRACK {
+		return e.dupThreshDetect(now)
+	}
 	if !k.valid {
 		return 0, false
 	}
@@ -119,6 +125,9 @@ func (e *Engine) rackDetect(now Time) (found int, news bool) {
 			break
 		}
 		k.queue.pop()
+		if e.forgiveProbe(now, i) {
+			continue
+		}
 		found += e.markLost(now, i)
 		news = news || e.rec.unanswered(x.order)
 	}
@@ -138,13 +147,16 @@ func (e *Engine) onWire(x xmit) (i int, ok bool) {
 // rackOnTimeout reports whether record i, in flight when the retransmission timer
 // fires, is to be given up (section 6.3): the first, and what was sent long enough ago.
 func (e *Engine) rackOnTimeout(now Time, i int, wnd time.Duration) bool {
-	return i == 0 || !e.sack || e.sent.at(i).sentAt.Add(e.rack.rtt+wnd) <= now
+	return i == 0 || !e.sack || e.cfg.NoRACK || e.sent.at(i).sentAt.Add(e.rack.rtt+wnd) <= now
 }
 
 // requeue fills the queue anew when records are in flight again that were given up.
 func (e *Engine) requeue() {
 	q := &e.rack.queue
 	q.clear()
+	if e.rack.judged = e.snd.una; e.cfg.NoRACK {
+		return
+	}
 	for i := range e.sent.len() {
 		if r := e.sent.at(i); r.state == inFlight {
 			q.push(xmit{r.seq, r.rate.order})

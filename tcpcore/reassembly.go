@@ -16,8 +16,9 @@ type reassembly struct {
 	ranges []held // ascending, neither overlapping nor touching; nil when empty
 	// recent tells of the ranges that changed last, the latest first, by an octet of
 	// each: for the order of SACK blocks.
-	recent [2 * segment.MaxSACK]segment.Seq
+	recent [4 * segment.MaxSACK]segment.Seq
 	n      int
+	unsaid int               // how many of the latest no ACK has told yet
 	dup    segment.SACKBlock // D-SACK to report next (RFC 2883); empty if Left == Right
 }
 
@@ -74,15 +75,18 @@ func (q *reassembly) add(left, right segment.Seq, limit int, fresh func(left, ri
 
 // changed makes h the most recent.
 func (q *reassembly) changed(h held) {
-	k := 0
+	k, unsaid := 0, 1
 	old := q.recent
-	for _, seq := range old[:q.n] {
+	for i, seq := range old[:q.n] {
 		if !(h.left.LessEq(seq) && seq.Less(h.right)) && k+1 < len(q.recent) {
 			k++
 			q.recent[k] = seq
+			if i < q.unsaid {
+				unsaid++
+			}
 		}
 	}
-	q.recent[0], q.n = h.left, k+1
+	q.recent[0], q.n, q.unsaid = h.left, k+1, unsaid
 }
 
 // duplicate notes the first part of an arrived segment that was held already, to
@@ -101,7 +105,7 @@ func (q *reassembly) advance(nxt segment.Seq) segment.Seq {
 		i++
 	}
 	if q.ranges = append(q.ranges[:0], q.ranges[i:]...); len(q.ranges) == 0 {
-		q.ranges, q.n = nil, 0
+		q.ranges, q.n, q.unsaid = nil, 0, 0
 	}
 	return nxt
 }
@@ -119,21 +123,30 @@ func (q *reassembly) bytes() int {
 }
 
 // blocks fills o with up to room SACK blocks: a duplicate to report (RFC 2883 section
-// 4 (1)), then the ranges, the most recently changed first (RFC 2018 section 4).
-func (q *reassembly) blocks(o *segment.Options, room int) {
+// 4 (1)), then the ranges, the most recently changed first (RFC 2018 section 4). It reports
+// whether there are more that changed since the last ACK: where one ACK answers for a batch
+// of segments, several must tell of it, or the sender takes for lost what filled a hole
+// when something later did too.
+func (q *reassembly) blocks(o *segment.Options, room int) (more bool) {
 	o.SACKCount = 0
 	if q.dup.Left != q.dup.Right && room > 0 {
 		o.SACK[0] = q.dup
 		o.SACKCount = 1
 		q.dup = segment.SACKBlock{}
 	}
-	for _, seq := range q.recent[:q.n] {
-		if o.SACKCount >= room {
-			return
-		}
+	k := 0
+	for ; k < q.n && o.SACKCount < room; k++ {
+		seq := q.recent[k]
 		if i := q.find(seq); i < len(q.ranges) && q.ranges[i].left.LessEq(seq) {
 			o.SACK[o.SACKCount] = segment.SACKBlock{Left: q.ranges[i].left, Right: q.ranges[i].right}
 			o.SACKCount++
 		}
 	}
+	if k < q.unsaid { // these come first next time
+		told := q.recent
+		n := copy(q.recent[:], told[k:q.unsaid])
+		copy(q.recent[n:], told[:k])
+	}
+	q.unsaid = max(q.unsaid-k, 0)
+	return q.unsaid > 0
 }

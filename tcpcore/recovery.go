@@ -37,6 +37,7 @@ type recoveryState struct {
 // sent before.
 type answerState struct {
 	valid bool
+	ecn   bool        // to a mark alone
 	order uint32      // the next transmission's number then
 	until segment.Seq // SND.NXT then: once more is acknowledged nothing is left to answer for
 }
@@ -111,6 +112,13 @@ func (e *Engine) markLost(now Time, i int) int {
 	n := int(r.size)
 	e.sent.mark(i, lost)
 	e.ecnLost(r)
+	if e.trains.lost(r, e.sent.next) {
+		e.count.SpoiledTrains++
+		e.events |= EvTrainsSpoiled
+	}
+	if r.flags&recProbe != 0 {
+		e.mtuProbeFailed(now, r, false)
+	}
 	e.rate.lost += int64(n)
 	told := e.tell()
 	told.lost = congestion.Lost{
@@ -168,7 +176,7 @@ func (e *Engine) endRecovery(now Time, a *acked) {
 // congestionEvent tells the controller, and has the peer told if it marks: "reduces its
 // congestion window for any reason" (RFC 3168 section 6.1.2).
 func (e *Engine) congestionEvent(now Time, cause congestion.Cause, found int) {
-	e.rec.answer = answerState{valid: true, order: e.sent.next, until: e.snd.nxt}
+	e.rec.answer = answerState{valid: true, ecn: cause == congestion.ECN, order: e.sent.next, until: e.snd.nxt}
 	e.ecn.cwr = e.ecn.on
 	e.ctl.OnLoss(congestion.Loss{Now: time.Duration(now), Cause: cause,
 		InFlight: e.snd.nxt.Sub(e.snd.una), Pipe: e.pipe() + found, Lost: found})
@@ -227,6 +235,7 @@ func (e *Engine) retransmitTimeout(now Time) {
 	if r.timeouts == 1 {
 		e.congestionEvent(now, congestion.Timeout, found)
 	}
+	e.checkBlackHole(now)
 	r.phase, r.point = afterTimeout, e.snd.nxt
 	r.dupACKs, r.credit = 0, 0
 	r.first = true // what was sent lately may fill the window of one segment

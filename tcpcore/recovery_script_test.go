@@ -327,3 +327,29 @@ func TestHolesDoNotStarve(t *testing.T) {
 	s.want(ACK, 1, 1001, optAnySACK())
 	s.read(1000)
 }
+
+// TestBatchSACK: segments that were read together are told of one and all, in as many ACKs
+// as it takes, so that none is taken for lost since a later one was told of; a range that
+// was told of does not ask for another ACK.
+//
+// Shows: RFC2018-3.
+func TestBatchSACK(t *testing.T) {
+	for _, c := range []struct{ ranges, acks int }{{1, 1}, {3, 1}, {4, 2}, {7, 3}, {16, 6}} {
+		s := newScript(t, "each of many ranges is told of", Config{}, Params{})
+		s.active(optTSOn(), optSACKOK())
+		for i := range c.ranges {
+			s.recv(ACK, 101+200*i, 1, 100)
+		}
+		told := make(map[int]bool)
+		acks := s.drain()
+		for _, g := range acks {
+			for _, b := range g.Options.SACK[:g.Options.SACKCount] {
+				told[relative(b.Left, s.irs)] = true
+			}
+		}
+		s.check(len(acks) == c.acks && len(told) == c.ranges, "%d ACKs told of %d of %d ranges", len(acks), len(told), c.ranges)
+		s.recv(ACK, 101+200*c.ranges, 1, 100)
+		acks = s.drain()
+		s.check(len(acks) == 1 && relative(acks[0].Options.SACK[0].Left, s.irs) == 101+200*c.ranges, "then %d ACKs, %v", len(acks), acks)
+	}
+}

@@ -53,6 +53,12 @@ func (e *Engine) reportsDuplicate(ack segment.Seq, blocks []segment.SACKBlock) b
 // deliveredRecord takes note of record i that s newly acknowledges in some way.
 func (e *Engine) deliveredRecord(now Time, i int, s *segment.Segment, a *acked) {
 	r := e.sent.at(i)
+	e.count.SegmentsDelivered++
+	e.trains.arrived(r)
+	e.pmtu.most = max(e.pmtu.most, r.data())
+	if r.flags&recProbe != 0 {
+		e.mtuProbeArrived(now, r)
+	}
 	if r.times == 1 {
 		a.fresh = now.Sub(r.sentAt)
 		a.original = a.original || r.state == lost // what was given up had arrived all the time

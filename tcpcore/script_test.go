@@ -319,7 +319,7 @@ func (s *script) want(flags segment.Flags, seq, ack int, extra ...any) {
 		bad("seq")
 	case flags.Has(ACK) && relative(g.Ack, s.irs) != ack:
 		bad("ack")
-	case o.size > s.p.MMS:
+	case o.size > max(s.p.MMS, s.p.MaxMMS):
 		bad("size: larger than the MMS")
 	}
 	n, sackNamed := 0, false

@@ -288,3 +288,18 @@ func TestEarlyData(t *testing.T) {
 	s.wantState(Established)
 	s.read("early bird")
 }
+
+// TestResetKeepsItsPlace sends segments after the one that ended the connection.
+//
+// Shows: SHLD-3.
+func TestResetKeepsItsPlace(t *testing.T) {
+	s := newScript(t, "what arrives with the end does not take the place of the reset that tells of it", Config{}, Params{})
+	s.active()
+	s.close()
+	s.want(FIN|ACK, 1, 1)
+	s.recv(ACK, 1, 1, "nobody reads this")
+	s.wantErr(ErrAborted)
+	s.recv(ACK, 18, 2, "nor this") // its acknowledgment would make another reset
+	s.want(RST|ACK, 2, 1)
+	s.wantIdle()
+}

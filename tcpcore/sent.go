@@ -13,6 +13,7 @@ type record struct {
 	times  uint8  // transmissions, saturating
 	flags  recFlags
 	state  recState
+	place  uint8 // in the train of the last transmission
 	// run is how many records from this one on are known to be selectively
 	// acknowledged, so that a SACK block is not walked again with each acknowledgment.
 	run  uint32
@@ -28,6 +29,7 @@ const (
 	recECT              // marked ECN-capable
 	recLimited          // in an application-limited phase
 	recPSH              // with PSH
+	recProbe            // larger than the path is known to take
 )
 
 type recState uint8

@@ -66,16 +66,20 @@ func (h *simHost) act(a simAct) {
 
 const errSimSoft Error = "the network is unreachable"
 
-// pathLimit is the network's word that a datagram was too large.
-func (h *simHost) pathLimit(mtu int) {
-	if mtu < h.mms {
-		h.s.trace("%c learns of MMS %d", h.name, mtu)
+// pathLimit is the network's word that a datagram was too large: a report that quotes it, and
+// where that is not believed, the carrier's own knowledge.
+func (h *simHost) pathLimit(mtu int, b []byte) {
+	if mtu >= h.mms {
+		return
+	}
+	h.s.trace("%c learns of MMS %d", h.name, mtu)
+	if h.p.MaxMMS == 0 || !h.e.TooBig(h.now(), seqOf(b), mtu) {
 		h.mms = mtu
-		h.e.SetMMS(h.now(), mtu)
-		if h.finishAt == Never {
-			h.finishAt = h.s.now
-			h.s.pushAt(h, evFinish, h.finishAt)
-		}
+		h.e.SetMMS(h.now(), mtu, 0)
+	}
+	if h.finishAt == Never {
+		h.finishAt = h.s.now
+		h.s.pushAt(h, evFinish, h.finishAt)
 	}
 }
 

@@ -47,7 +47,7 @@ func (l *simLink) send(b []byte) {
 		l.lost++
 		s.trace("   link: %d bytes are too large", len(b))
 		if l.tellMTU {
-			l.from.pathLimit(l.mtu)
+			l.from.pathLimit(l.mtu, b)
 		}
 		return
 	case l.drop != nil && l.drop(l.n-1), lose, s.now < l.darkUntil, s.chance(l.corrupt):

@@ -143,6 +143,11 @@ func (s *sim) makeHost(h *simHost, mms int) {
 		c.KeepAliveIdle = s.pick(time.Second, 10*time.Second, time.Minute)
 		c.KeepAliveInterval = s.pick(time.Second, 5*time.Second)
 	}
+	// Drawn apart, so that older seeds keep their story otherwise.
+	p := rand.New(rand.NewPCG(s.seed, uint64(c.SendBuffer)<<40^uint64(c.MSL)^uint64(c.MinRTO)))
+	bit := func() bool { return p.IntN(4) == 0 }
+	c.PushWrites, c.RoundWindow, c.ScaleFirst, c.NoRACK, c.NoFRTO, c.NoECN = bit(), bit(), bit(), bit(), bit(), !c.ECN && bit()
+	c.QuickACKs, c.ACKRule, c.WindowScale, c.SYNLinear = p.IntN(3)*8, ACKRule(p.IntN(3)), max(p.IntN(32)-17, -1), p.IntN(2)*3
 	if s.strict {
 		// Outages must not end a connection here: what a user closed may wait as long as the other side stalls.
 		c.OrphanTimeout, c.KeepAliveCount = 24*time.Hour, 60
@@ -170,6 +175,13 @@ func (s *sim) makeHost(h *simHost, mms int) {
 	}
 	h.mms = mms
 	h.p = Params{ISN: s.rng.Uint32(), TimestampOffset: s.rng.Uint32(), MMS: mms, IPv6: s.chance(0.5)}
+	// By lots of its own, so that seeds mean what they did before.
+	if lot := rand.New(rand.NewPCG(uint64(s.seed), uint64(h.name))); lot.IntN(2) == 0 {
+		h.p.MaxMMS = mms // a path to be searched
+		if lot.IntN(2) == 0 && mms > 200 {
+			h.p.MMS = 100 + lot.IntN(mms-100)
+		}
+	}
 	if s.chance(0.2) {
 		h.p.ISN = -uint32(s.rng.IntN(100_000)) // wraps soon
 	}

@@ -29,7 +29,7 @@ const (
 // since, that timer is left alone: armed anew with each segment it would never fire.
 func (e *Engine) armProbe(now Time) {
 	e.timer.stop(tProbe)
-	if e.cfg.NoTailLossProbe || !e.sack || e.ctl == nil || e.rec.phase != open || e.sent.count[sacked] > 0 ||
+	if e.cfg.NoTailLossProbe || e.cfg.NoRACK || !e.sack || e.ctl == nil || e.rec.phase != open || e.sent.count[sacked] > 0 ||
 		e.sent.count[inFlight] == 0 || e.snd.wnd == 0 || e.tlp.active || e.tlp.stale {
 		return
 	}

@@ -39,6 +39,7 @@ func (e *Engine) open(p Params) {
 	e.p, e.remote = p, p.RemotePort
 	e.rtt.init(e.cfg)
 	e.snd.peerMSS = defaultMSS(p.IPv6)
+	e.pmtu.start(e.cfg, &p)
 	e.rcv.offered = e.offeredShift()
 	e.rcv.syn = e.wholeSegments(min(e.room(), 0xffff))
 	e.setMSS()
@@ -380,19 +381,13 @@ func (e *Engine) SetBuffers(send, receive int) {
 // SetTrafficClass changes Config.TrafficClass (RFC 9293 SHLD-21).
 func (e *Engine) SetTrafficClass(tc uint8) { e.own().TrafficClass = tc &^ 3 }
 
-// SetMMS tells that the carrier's largest segment changed. Segments that were sent
-// and are larger will be cut when they are sent again.
-func (e *Engine) SetMMS(now Time, mms int) {
-	e.p.MMS = mms
+// SetMSS changes Config.MSS for what is sent from now on; 0 is no bound but the carrier's and
+// the peer's. What the peer was told in the handshake stays.
+func (e *Engine) SetMSS(n int) {
+	e.own().MSS = n
 	e.setMSS()
 	if e.ctl != nil {
 		e.ctl.OnMSS(e.snd.mss)
-	}
-	// What was too large for the path did not arrive: send it again in pieces that fit.
-	for i := range e.sent.len() {
-		if r := e.sent.at(i); r.state == inFlight && int(r.size) > e.snd.mss+1 {
-			e.sent.mark(i, lost)
-		}
 	}
 }
 

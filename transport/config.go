@@ -2,11 +2,13 @@ package transport
 
 import (
 	"fmt"
+	"log/slog"
 	"time"
 
 	"example.com/culvert/conn"
 	"example.com/culvert/tcpcore"
 	"example.com/culvert/tcpcore/congestion"
+	"example.com/culvert/udpcarrier"
 )
 
 // Config holds every tunable of connections and listeners. The zero value works:
@@ -33,8 +35,8 @@ type Config struct {
 	// congestion.RestartAfterIdle.
 	AfterIdle congestion.AfterIdle
 	// SendBuffer bounds the bytes that Write took over and the peer has not
-	// acknowledged. Default tunes itself: twice the congestion window, from 64 KiB up to
-	// MaxSendBuffer.
+	// acknowledged. Default tunes itself: what was sent and two congestion windows beyond,
+	// from 64 KiB up to MaxSendBuffer.
 	SendBuffer int
 	// ReceiveBuffer bounds the bytes that arrived and were not read, and so the
 	// window offered to the peer. Default tunes itself: a few times what is read in a
@@ -89,13 +91,12 @@ type Config struct {
 	// NoTailLossProbe leaves a lost tail to the retransmission timer instead of probing
 	// for it (RFC 8985 section 7). Default probes.
 	NoTailLossProbe bool
+	// NoRACK finds losses by counting what was selectively acknowledged (RFC 6675), and not
+	// by time (RFC 8985); there is no tail loss probe then. Default by time.
+	NoRACK bool
 	// NoFRTO does not look for spurious timeouts by sending new data first (F-RTO, RFC
 	// 5682). Default does, where SACK was negotiated.
 	NoFRTO bool
-
-	// NoIdleRestart keeps the congestion window over times without traffic, whatever
-	// AfterIdle says and however long they are. Default AfterIdle is followed.
-	NoIdleRestart bool
 
 	// PushWrites puts PSH on the last segment of each Write, and wherever half of the
 	// largest window was written without one, also when it is sent again, as Linux does.
@@ -110,13 +111,17 @@ type Config struct {
 	// RoundWindow rounds a window that is not scaled down to whole segments, as Linux
 	// does. Default offers all the room.
 	RoundWindow bool
-	// WindowScale is the shift count in our SYN, at most 14; negative is 0. Default
-	// what ReceiveBuffer wants.
+	// WindowScale is the shift count in our SYN, at most 14, less where ReceiveBuffer
+	// could not express it; negative is 0. Default what ReceiveBuffer wants.
 	WindowScale int
 	// ScaleFirst orders the options of our SYN as FreeBSD does: MSS, window scale,
 	// SACK-permitted, timestamps. Default as Linux: MSS, SACK-permitted, timestamps,
 	// window scale.
 	ScaleFirst bool
+	// NoMTUProbing switches off the search for larger segments that pass, and for smaller
+	// ones where large ones vanish (RFC 4821, RFC 8899); the network's reports still
+	// count. Default searches, if the carrier can: see carrier.Prober.
+	NoMTUProbing bool
 
 	// Cork holds back segments that are not full, up to 200 ms, until
 	// conn.Conn.SetCork takes it away. Default off.
@@ -172,6 +177,13 @@ type Config struct {
 	// Where the carrier cannot set it, it has no effect. Default the system's.
 	HopLimit int
 
+	// NoGSO and NoGRO switch segmentation and receive offload off for the UDP sockets that
+	// are opened with this Config, and Logger is told once of each path on which segments go one
+	// by one since trains failed there; see udpcarrier.Options. A socket that is there already
+	// stays as it is. Default uses what the system has, and slog.Default.
+	NoGSO, NoGRO bool
+	Logger       *slog.Logger
+
 	// Linger is what Close does with data that is not yet acknowledged: positive,
 	// it blocks for so many seconds at most; negative, it discards the data and
 	// resets the connection. conn.Conn.SetLinger changes it. Default 0: Close
@@ -192,6 +204,7 @@ type settings struct {
 	hop     uint8
 	backlog int
 	conn    conn.Options
+	udp     udpcarrier.Options
 }
 
 // settings returns the checked form of c, which may be nil, or an error that names
@@ -201,6 +214,7 @@ func (c *Config) settings() (*settings, error) {
 		c = &Config{}
 	}
 	s := &settings{backlog: c.Backlog, hop: uint8(c.HopLimit)}
+	s.udp = udpcarrier.Options{NoGSO: c.NoGSO, NoGRO: c.NoGRO, Logger: c.Logger}
 	s.core = tcpcore.Config{
 		Congestion:        c.Controller,
 		MSS:               c.MSS,
@@ -224,7 +238,6 @@ func (c *Config) settings() (*settings, error) {
 		NoWindowScale:     c.NoWindowScale,
 		ECN:               c.ECN,
 		NoTailLossProbe:   c.NoTailLossProbe,
-		NoIdleRestart:     c.NoIdleRestart,
 		EmptyProbes:       c.EmptyProbes,
 		PushWrites:        c.PushWrites,
 		QuickACKs:         c.QuickACKs,
@@ -232,6 +245,7 @@ func (c *Config) settings() (*settings, error) {
 		RoundWindow:       c.RoundWindow,
 		WindowScale:       c.WindowScale,
 		ScaleFirst:        c.ScaleFirst,
+		NoMTUProbing:      c.NoMTUProbing,
 		Cork:              c.Cork,
 		NotSentLowWater:   c.NotSentLowWater,
 		WindowClamp:       c.WindowClamp,
@@ -246,6 +260,7 @@ func (c *Config) settings() (*settings, error) {
 		SYNACKRetries:     c.SYNACKRetries,
 		SYNLinear:         c.SYNLinear,
 		NoECN:             c.NoECN,
+		NoRACK:            c.NoRACK,
 		NoFRTO:            c.NoFRTO,
 		OrphanTimeout:     c.OrphanTimeout,
 		TrafficClass:      c.TrafficClass,

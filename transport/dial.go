@@ -185,13 +185,13 @@ func (d *Dialer) dial(ctx context.Context, below string, local, to netip.AddrPor
 	var s *shard
 	if local.Port() != 0 {
 		// Not connected to the peer: a listener may want the port, too (MUST-42).
-		shared, err := registry.open(d.Net, below, local)
+		shared, err := registry.open(d.Net, below, local, cfg.udp)
 		if err != nil {
 			return nil, err
 		}
 		s = shared
 	} else {
-		car, err := dialCarrier(d.Net, below, local, to)
+		car, err := dialCarrier(d.Net, below, local, to, cfg.udp)
 		if err != nil {
 			return nil, err
 		}

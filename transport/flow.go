@@ -29,6 +29,8 @@ type flow struct {
 	opened  chan struct{}   // of an active open: closed when it came to an end, good or bad
 	once    sync.Once       // closes opened
 
+	hop atomic.Uint32 // TTL or hop limit; 0 is the system's
+
 	touched bool               // belongs to whoever reads
 	out     []carrier.Datagram // belongs to whoever transmits
 }
@@ -46,7 +48,7 @@ func (f *flow) Transmit(trains []*tcpcore.Train) {
 	for _, t := range trains {
 		d := carrier.Datagram{
 			Peer: f.peer, Local: source, Data: t.Buf,
-			TrafficClass: t.TrafficClass, HopLimit: f.cfg.hop,
+			TrafficClass: t.TrafficClass, HopLimit: uint8(f.hop.Load()),
 		}
 		if len(t.Data) > 0 {
 			d.Heads, d.HeadSize, d.Data = t.Buf, t.HeadSize, t.Data
@@ -60,6 +62,16 @@ func (f *flow) Transmit(trains []*tcpcore.Train) {
 	f.s.write(f.out, f.sendFailed)
 	clear(f.out)
 	f.out = f.out[:0]
+}
+
+// SetHopLimit is for conn.Conn.SetHopLimit.
+func (f *flow) SetHopLimit(n uint8) { f.hop.Store(uint32(n)) }
+
+// TrainsSpoiled has the carrier send segments one by one on this path, if it can.
+func (f *flow) TrainsSpoiled() {
+	if d, ok := f.s.car.(interface{ DistrustTrains(netip.AddrPort) }); ok {
+		d.DistrustTrains(f.peer)
+	}
 }
 
 // Established tells whoever waits for the handshake.

@@ -10,6 +10,7 @@ import (
 	piontransport "github.com/pion/transport/v3"
 
 	"example.com/culvert/carrier"
+	"example.com/culvert/udpcarrier"
 )
 
 // Listen listens on "host:port" as net.Listen does, on the network "tcp" (both
@@ -47,7 +48,7 @@ func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (ne
 	if err != nil {
 		return nil, listenError(network, nil, err)
 	}
-	s, local, err := openLocal(ctx, lc.Net, below, ip, address)
+	s, local, err := openLocal(ctx, lc.Net, below, ip, address, cfg.udp)
 	if err != nil {
 		return nil, listenError(network, tcpAddr(local), err)
 	}
@@ -75,7 +76,7 @@ func (lc *ListenConfig) settings() (*settings, error) {
 }
 
 // openLocal opens the socket of "host:port", or takes over the one that there is.
-func openLocal(ctx context.Context, n piontransport.Net, below, ip, address string) (*shard, netip.AddrPort, error) {
+func openLocal(ctx context.Context, n piontransport.Net, below, ip, address string, o udpcarrier.Options) (*shard, netip.AddrPort, error) {
 	local, err := resolver{net: n}.binding(ctx, ip, address)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -86,7 +87,7 @@ func openLocal(ctx context.Context, n piontransport.Net, below, ip, address stri
 	if a := local.Addr(); a.IsValid() && !unicast(a) {
 		return nil, local, &net.AddrError{Err: "not an address to listen on", Addr: a.String()}
 	}
-	s, err := registry.open(n, below, local)
+	s, err := registry.open(n, below, local, o)
 	return s, local, err
 }
 

@@ -165,7 +165,7 @@ func (s *shard) open(now tcpcore.Time, p *port, k key, seg *segment.Segment, pla
 		place.Release()
 		return
 	}
-	if !place.Bind(c, f.driver.Abort) {
+	if !place.Bind(c, f.driver.Abort, f.driver.Drop) {
 		f.driver.Abort() // the listener has closed
 		return
 	}
@@ -192,9 +192,24 @@ func (s *shard) report(d *carrier.Datagram) {
 		s.mu.Unlock()
 		// RFC 5927 section 4.1: a true report quotes something that is on its way. A
 		// forger who does not see our segments would have to guess it.
-		if f != nil && (len(d.Data) < 8 || f.driver.Outstanding(segment.Seq(binary.BigEndian.Uint32(d.Data[4:])))) {
-			f.networkError(d.Err)
+		if f == nil {
+			return
 		}
+		if len(d.Data) >= 8 {
+			seq := segment.Seq(binary.BigEndian.Uint32(d.Data[4:]))
+			if errors.Is(d.Err, syscall.EMSGSIZE) {
+				mms := d.SegmentSize
+				if mms <= 0 {
+					mms = s.car.MMS(f.peer)
+				}
+				f.driver.TooBig(seq, mms)
+				return
+			}
+			if !f.driver.Outstanding(seq) {
+				return
+			}
+		}
+		f.networkError(d.Err)
 		return
 	}
 	if !s.caps.Connected.IsValid() {
@@ -215,7 +230,7 @@ func (s *shard) report(d *carrier.Datagram) {
 func (f *flow) networkError(err error) {
 	switch {
 	case errors.Is(err, syscall.EMSGSIZE):
-		f.driver.SetMMS(f.s.car.MMS(f.peer))
+		f.driver.SetMMS(f.s.car.MMS(f.peer), f.s.maxMMS(f.peer))
 	case unreachable(err):
 		f.driver.HardError(err)
 	default:

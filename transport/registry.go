@@ -54,7 +54,7 @@ func newAddress(n piontransport.Net, network string, local netip.AddrPort) (a ad
 
 // open returns the shard of a socket bound to local, with the caller as a user: one
 // that is there, or a new one.
-func (r *shards) open(n piontransport.Net, network string, local netip.AddrPort) (*shard, error) {
+func (r *shards) open(n piontransport.Net, network string, local netip.AddrPort, o udpcarrier.Options) (*shard, error) {
 	at, shared := newAddress(n, network, local)
 	for tried := false; ; tried = true {
 		if s := r.get(at); s != nil && shared {
@@ -68,7 +68,7 @@ func (r *shards) open(n piontransport.Net, network string, local netip.AddrPort)
 			}
 			return s, nil
 		}
-		c, err := openCarrier(n, network, local)
+		c, err := openCarrier(n, network, local, o)
 		if err != nil {
 			if errors.Is(err, syscall.EADDRINUSE) && !tried && r.get(at) != nil {
 				continue // somebody here was faster
@@ -80,9 +80,9 @@ func (r *shards) open(n piontransport.Net, network string, local netip.AddrPort)
 }
 
 // openCarrier opens the socket of a network that is bound to local.
-func openCarrier(n piontransport.Net, network string, local netip.AddrPort) (carrier.Carrier, error) {
+func openCarrier(n piontransport.Net, network string, local netip.AddrPort, o udpcarrier.Options) (carrier.Carrier, error) {
 	if network != rawNetwork {
-		return udpcarrier.ListenNet(n, network, local, udpcarrier.Options{})
+		return udpcarrier.ListenNet(n, network, local, o)
 	}
 	if n != nil {
 		return nil, errRawNet
@@ -91,9 +91,9 @@ func openCarrier(n piontransport.Net, network string, local netip.AddrPort) (car
 }
 
 // dialCarrier opens a socket for one peer alone.
-func dialCarrier(n piontransport.Net, network string, local, to netip.AddrPort) (carrier.Carrier, error) {
+func dialCarrier(n piontransport.Net, network string, local, to netip.AddrPort, o udpcarrier.Options) (carrier.Carrier, error) {
 	if network != rawNetwork {
-		return udpcarrier.DialNet(n, network, local, to, udpcarrier.Options{})
+		return udpcarrier.DialNet(n, network, local, to, o)
 	}
 	if n != nil {
 		return nil, errRawNet
@@ -101,7 +101,7 @@ func dialCarrier(n piontransport.Net, network string, local, to netip.AddrPort) 
 	return rawcarrier.Dial(local, to, rawcarrier.Options{})
 }
 
-var errRawNet = errors.New("Net is set, which has UDP sockets; the network ip4:tcp is the system's alone")
+var errRawNet = errors.New("the network ip4:tcp is the system's, and Net is set, which has UDP sockets")
 
 // add makes the shard of a new socket and enters it.
 func (r *shards) add(n piontransport.Net, network string, c carrier.Carrier, shared bool) *shard {

@@ -69,6 +69,10 @@ func (f *flow) sendFailed(err error) {
 	switch {
 	case errors.Is(err, syscall.ENOBUFS), errors.Is(err, syscall.EAGAIN):
 		// A queue of ours is full: a loss like any other.
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
+		// The carrier has tried twice, so that this is no report of the network about an
+		// earlier segment: there is no route.
+		f.driver.NoRoute(err)
 	default:
 		f.networkError(err)
 	}

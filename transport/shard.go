@@ -318,9 +318,19 @@ func (s *shard) params(k key) tcpcore.Params {
 		TimestampOffset: tcpcore.TimestampOffset(secret(), local, k.peer, k.localPort, k.remotePort),
 		MMS:             s.car.MMS(k.peer),
 		Gather:          s.caps.Gather && !s.caps.Checksum,
+		MaxMMS:          s.maxMMS(k.peer),
 		MarksVisible:    s.caps.TrafficClass,
 		IPv6:            k.peer.Addr().Is6(),
 	}
+}
+
+// maxMMS is the largest segment that the carrier sends to peer at all; 0 if it knows no
+// more of the path than MMS.
+func (s *shard) maxMMS(peer netip.AddrPort) int {
+	if p, ok := s.car.(carrier.Prober); ok {
+		return p.MaxMMS(peer)
+	}
+	return 0
 }
 
 // newFlow makes a connection around an opened engine and enters it under k, unless
@@ -331,6 +341,7 @@ func (s *shard) newFlow(f *flow, engine *tcpcore.Engine) (*conn.Conn, error) {
 		local = s.localOf(f.key, f.source)
 	}
 	var c *conn.Conn
+	f.hop.Store(uint32(f.cfg.hop))
 	c, f.driver = conn.New(f, engine, local, f.peer, f.cfg.conn)
 	s.mu.Lock()
 	defer s.mu.Unlock()

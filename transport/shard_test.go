@@ -131,14 +131,14 @@ func TestTrafficClassAndHopLimit(t *testing.T) {
 		n, _, _, ea, _ := twoEnds(t, cfg(0xb8, 7), cfg(0x20, 9))
 		c := mustDial(t, ea, "192.0.2.2:2222")
 		roundTrip(t, c, make([]byte, 10000))
-		check := func(tc uint8) {
+		check := func(tc, ours uint8) {
 			t.Helper()
 			all := n.take()
 			if len(all) == 0 {
 				t.Error("nothing was sent")
 			}
 			for _, s := range all {
-				want, hop := tc, uint8(7)
+				want, hop := tc, ours
 				if s.from.Port() == 2222 {
 					want, hop = 0x20, 9
 				}
@@ -148,10 +148,13 @@ func TestTrafficClassAndHopLimit(t *testing.T) {
 			}
 		}
 		<-time.After(time.Second) // a delayed acknowledgment may be on its way
-		check(0xb8)
+		check(0xb8, 7)
 		c.SetTrafficClass(0x48)
+		if err := c.SetHopLimit(3); err != nil || c.SetHopLimit(256) == nil || c.SetHopLimit(-1) == nil {
+			t.Errorf("SetHopLimit: %v, and no error for what is none", err)
+		}
 		roundTrip(t, c, make([]byte, 10000))
-		check(0x48)
+		check(0x48, 3)
 		c.Close()
 	})
 }

@@ -23,7 +23,10 @@ type Carrier struct {
 	closed     atomic.Bool
 }
 
-var _ carrier.Interrupter = (*Carrier)(nil)
+var (
+	_ carrier.Interrupter = (*Carrier)(nil)
+	_ carrier.Prober      = (*Carrier)(nil)
+)
 
 // A link moves datagrams for a Carrier: the three implementations are the ways
 // that systems and libraries offer. Errors about this peer or this moment come
@@ -33,6 +36,8 @@ type link interface {
 	write(ds []carrier.Datagram) (int, error)
 	// mtu is the MTU of the route to peer in bytes, 0 if unknown.
 	mtu(peer netip.AddrPort) int
+	// maxMTU is what can be sent to peer at all, 0 if that is unknown or may be fragmented.
+	maxMTU(peer netip.AddrPort) int
 }
 
 // counts are the events that nobody is told of otherwise.
@@ -110,6 +115,23 @@ func (c *Carrier) MMS(peer netip.AddrPort) int {
 	return mms(peer.Addr(), mtu)
 }
 
+// MaxMMS returns the largest segment, in bytes, that a datagram to peer can carry as far as
+// the interface goes; 0 where datagrams may be fragmented, so that no larger ones than
+// MMS says must be tried. See carrier.Prober.
+func (c *Carrier) MaxMMS(peer netip.AddrPort) int {
+	if c.caps.Connected.IsValid() {
+		peer = c.caps.Connected
+	}
+	mtu := c.link.maxMTU(peer)
+	if mtu <= 0 {
+		return 0
+	}
+	if c.opts.MTU != 0 {
+		mtu = min(mtu, c.opts.MTU)
+	}
+	return mms(peer.Addr(), mtu)
+}
+
 // Headers of a segment's datagram, in bytes.
 const (
 	udpHeader  = 8
@@ -122,11 +144,16 @@ const maxDatagram = 65535 - ipv4Header - udpHeader
 
 // mms is what is left of an MTU for a segment (RFC 9293 section 3.7.1, MMS_S).
 func mms(peer netip.Addr, mtu int) int {
+	return narrow(peer, max(mtu, minMTU))
+}
+
+// narrow is mms of a path that may be narrower than any should be.
+func narrow(peer netip.Addr, mtu int) int {
 	header := ipv6Header + udpHeader
 	if a := peer.Unmap(); a.Is4() {
 		header = ipv4Header + udpHeader
 	}
-	return min(max(mtu, minMTU)-header, maxDatagram)
+	return min(mtu-header, maxDatagram)
 }
 
 // Buffers returns what the system granted for receiving and sending, in bytes as

@@ -28,13 +28,16 @@ func (l *batchLink) reports() *carrier.Batch {
 			if err != nil {
 				return
 			}
-			e := parseExtendedError(oob[:oobn])
+			e, mtu := parseExtendedError(oob[:oobn])
 			if e == 0 {
 				continue
 			}
 			d := carrier.Datagram{Peer: peerOf(from), Data: quote[:n:n], Err: e}
 			if l.c.caps.Connected.IsValid() {
 				d.Peer = l.c.caps.Connected
+			}
+			if e == unix.EMSGSIZE && mtu > 0 {
+				d.SegmentSize = max(1, narrow(d.Peer.Addr(), mtu))
 			}
 			l.cache.forget(d.Peer.Addr(), e)
 			if d.Peer.IsValid() {
@@ -48,9 +51,10 @@ func (l *batchLink) reports() *carrier.Batch {
 	return &b
 }
 
-// parseExtendedError finds struct sock_extended_err among control messages. It
-// returns 0 for what no router sent: a local error was returned to whoever sent.
-func parseExtendedError(b []byte) syscall.Errno {
+// parseExtendedError finds struct sock_extended_err among control messages, and the MTU that
+// the report names with EMSGSIZE. It returns 0 for what no router sent: a local error was
+// returned to whoever sent.
+func parseExtendedError(b []byte) (e syscall.Errno, mtu int) {
 	for len(b) >= unix.SizeofCmsghdr {
 		h, data, rest, err := unix.ParseOneSocketControlMessage(b)
 		if err != nil {
@@ -58,16 +62,19 @@ func parseExtendedError(b []byte) syscall.Errno {
 		}
 		ours := h.Level == unix.IPPROTO_IP && h.Type == unix.IP_RECVERR ||
 			h.Level == unix.IPPROTO_IPV6 && h.Type == unix.IPV6_RECVERR
-		// ee_errno (4 bytes), ee_origin (1) ...
+		// ee_errno (4 bytes), ee_origin, ee_type, ee_code, ee_pad, ee_info (4).
 		if ours && len(data) >= 5 {
 			switch data[4] {
 			case unix.SO_EE_ORIGIN_ICMP, unix.SO_EE_ORIGIN_ICMP6:
-				return syscall.Errno(binary.NativeEndian.Uint32(data))
+				if len(data) >= 12 {
+					mtu = int(min(binary.NativeEndian.Uint32(data[8:]), maxMTU))
+				}
+				return syscall.Errno(binary.NativeEndian.Uint32(data)), mtu
 			}
 		}
 		b = rest
 	}
-	return 0
+	return 0, 0
 }
 
 // peerOf is the destination of the segment that a report is about.

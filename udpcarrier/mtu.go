@@ -2,6 +2,7 @@ package udpcarrier
 
 import (
 	"errors"
+	"net"
 	"net/netip"
 	"sync"
 	"syscall"
@@ -16,8 +17,8 @@ type mtuCache struct {
 }
 
 type mtuEntry struct {
-	mtu   int
-	until time.Time
+	mtu, max int // of the route; of the interface that it begins with
+	until    time.Time
 }
 
 // A peer can make the cache grow by one entry with each address that it can send
@@ -26,16 +27,17 @@ const maxMTUs = 1024
 
 func newMTUCache() *mtuCache { return &mtuCache{} }
 
-// get returns the MTU to peer, 0 if the system does not tell.
-func (c *mtuCache) get(peer netip.Addr) int {
+// get returns the MTUs to peer, 0 if the system does not tell.
+func (c *mtuCache) get(peer netip.Addr) mtuEntry {
 	now := time.Now()
 	c.mu.Lock()
 	e, ok := c.known[peer]
 	c.mu.Unlock()
 	if ok && now.Before(e.until) {
-		return e.mtu
+		return e
 	}
-	e = mtuEntry{mtu: routeMTU(peer), until: now.Add(mtuLife)}
+	mtu, local := routeMTU(peer)
+	e = mtuEntry{mtu: mtu, max: max(mtu, interfaceMTU(local)), until: now.Add(mtuLife)}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.known == nil {
@@ -48,7 +50,7 @@ func (c *mtuCache) get(peer netip.Addr) int {
 		}
 	}
 	c.known[peer] = e
-	return e.mtu
+	return e
 }
 
 // forget drops what is known about peer if err says that it was wrong.
@@ -59,4 +61,52 @@ func (c *mtuCache) forget(peer netip.Addr, err error) {
 	c.mu.Lock()
 	delete(c.known, peer.Unmap())
 	c.mu.Unlock()
+}
+
+// interfaces remembers the MTUs of the interfaces by their addresses, for all sockets of
+// the process: listing them is dear, and they hardly change.
+var interfaces struct {
+	mu    sync.Mutex
+	mtu   map[netip.Addr]int
+	until time.Time
+}
+
+// interfacesLife is how long they are believed.
+const interfacesLife = time.Minute
+
+// interfaceMTU is the MTU of the interface that has a local address, 0 if none has.
+func interfaceMTU(local netip.Addr) int {
+	if !local.IsValid() || local.IsUnspecified() {
+		return 0
+	}
+	i := &interfaces
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if now := time.Now(); i.mtu == nil || now.After(i.until) {
+		i.mtu, i.until = listMTUs(), now.Add(interfacesLife)
+	}
+	return i.mtu[local.Unmap().WithZone("")]
+}
+
+// listMTUs asks the system for all interfaces.
+func listMTUs() map[netip.Addr]int {
+	all := make(map[netip.Addr]int)
+	list, err := net.Interfaces()
+	if err != nil {
+		return all
+	}
+	for _, i := range list {
+		addrs, err := i.Addrs()
+		if err != nil {
+			continue
+		}
+		for _, a := range addrs {
+			if n, ok := a.(*net.IPNet); ok {
+				if ip, ok := netip.AddrFromSlice(n.IP); ok {
+					all[ip.Unmap()] = max(all[ip.Unmap()], i.MTU)
+				}
+			}
+		}
+	}
+	return all
 }

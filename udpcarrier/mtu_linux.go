@@ -13,21 +13,24 @@ import (
 const mtuLife = 5 * time.Second
 
 // routeMTU asks the system by a socket that is connected to peer (nothing is sent)
-// and closed at once.
-func routeMTU(peer netip.Addr) int {
+// and closed at once, and what address it would send from.
+func routeMTU(peer netip.Addr) (mtu int, local netip.Addr) {
 	family, sa := unix.AF_INET6, discardPort(peer)
 	if peer.Unmap().Is4() {
 		family = unix.AF_INET
 	}
 	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return 0
+		return 0, local
 	}
 	defer unix.Close(fd)
 	if unix.Connect(fd, sa) != nil {
-		return 0
+		return 0, local
 	}
-	return fdMTU(fd, family == unix.AF_INET6)
+	if from, err := unix.Getsockname(fd); err == nil {
+		local = peerOf(from).Addr()
+	}
+	return fdMTU(fd, family == unix.AF_INET6), local
 }
 
 // discardPort is peer with some port: the route does not depend on it.

@@ -15,30 +15,15 @@ const mtuLife = time.Minute
 
 // routeMTU is the MTU of the interface that owns the address from which the system
 // would send to peer. Connecting a UDP socket tells that address and sends nothing.
-func routeMTU(peer netip.Addr) int {
+func routeMTU(peer netip.Addr) (mtu int, local netip.Addr) {
 	const discard = 9 // RFC 863; the route does not depend on the port
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(peer, discard)))
 	if err != nil {
-		return 0
+		return 0, local
 	}
-	local := conn.LocalAddr().(*net.UDPAddr).IP
-	conn.Close()
-	interfaces, err := net.Interfaces()
-	if err != nil {
-		return 0
-	}
-	for _, i := range interfaces {
-		addrs, err := i.Addrs()
-		if err != nil {
-			continue
-		}
-		for _, a := range addrs {
-			if n, ok := a.(*net.IPNet); ok && n.IP.Equal(local) {
-				return i.MTU
-			}
-		}
-	}
-	return 0
+	defer conn.Close()
+	local = conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
+	return interfaceMTU(local), local
 }
 
 // socketMTU: no such question here.

@@ -43,28 +43,28 @@ func TestMMSOfOptions(t *testing.T) {
 func TestMTUCache(t *testing.T) {
 	c := newMTUCache()
 	peer := loopback4
-	mtu := c.get(peer)
+	mtu := c.get(peer).mtu
 	if mtu < 1500 {
 		t.Fatalf("loopback's MTU is %d", mtu)
 	}
 	// It answers from memory, ...
 	c.known[peer] = mtuEntry{mtu: 1234, until: time.Now().Add(time.Hour)}
-	if got := c.get(peer); got != 1234 {
+	if got := c.get(peer).mtu; got != 1234 {
 		t.Errorf("%d, want what is known", got)
 	}
 	// ... but not for ever, ...
 	c.known[peer] = mtuEntry{mtu: 1234, until: time.Now().Add(-time.Second)}
-	if got := c.get(peer); got != mtu {
+	if got := c.get(peer).mtu; got != mtu {
 		t.Errorf("%d, want what the system says after the entry's life, %d", got, mtu)
 	}
 	// ... nor after somebody found it wrong.
 	c.known[peer] = mtuEntry{mtu: 1234, until: time.Now().Add(time.Hour)}
 	c.forget(peer, syscall.ECONNREFUSED)
-	if got := c.get(peer); got != 1234 {
+	if got := c.get(peer).mtu; got != 1234 {
 		t.Error("forgotten because of an error about something else")
 	}
 	c.forget(peer, syscall.EMSGSIZE)
-	if got := c.get(peer); got != mtu {
+	if got := c.get(peer).mtu; got != mtu {
 		t.Error("not forgotten after EMSGSIZE")
 	}
 }

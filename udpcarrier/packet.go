@@ -155,3 +155,6 @@ func (l *packetLink) opError(peer netip.AddrPort, err error) error {
 
 // mtu is unknown to a PacketConn: what the options say, or the default.
 func (l *packetLink) mtu(netip.AddrPort) int { return l.c.opts.MTU }
+
+// maxMTU: nor does anybody promise that a PacketConn's datagrams stay whole.
+func (l *packetLink) maxMTU(netip.AddrPort) int { return 0 }

@@ -23,6 +23,8 @@ type socket struct {
 	wildcard bool // bound to no address: the local one is another for each peer
 	gso, gro bool // it sends trains in one piece; it may receive several segments in one
 	cache    *mtuCache
+	// whole4 and whole6 tell that no datagram of the family is ever fragmented.
+	whole4, whole6 bool
 
 	interrupted atomic.Bool // interrupt was called, and no reader has noticed
 }
@@ -81,7 +83,22 @@ func (s *socket) mtu(peer netip.AddrPort) int {
 			return mtu
 		}
 	}
-	return s.cache.get(peer.Addr())
+	return s.cache.get(peer.Addr()).mtu
+}
+
+// maxMTU is what the interface takes on the way to peer, 0 if datagrams may be fragmented.
+func (s *socket) maxMTU(peer netip.AddrPort) int {
+	whole := s.whole6
+	if peer.Addr().Unmap().Is4() {
+		whole = s.whole4
+	}
+	if !whole || !peer.IsValid() {
+		return 0
+	}
+	if local := s.c.local.Addr(); s.c.caps.Connected.IsValid() || !s.wildcard {
+		return max(interfaceMTU(local), s.mtu(peer))
+	}
+	return s.cache.get(peer.Addr()).max
 }
 
 // socketLink moves datagrams by the methods of *net.UDPConn, one a call: what works

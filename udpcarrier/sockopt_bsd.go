@@ -24,12 +24,12 @@ func isInet6(fd uintptr, local netip.Addr) bool {
 
 // setOptions asks for Don't Fragment. What the kernel refuses is a service less.
 func setOptions(fd uintptr, s *socket) {
-	set := func(level, name int) { unix.SetsockoptInt(int(fd), level, name, 1) }
+	set := func(level, name int) bool { return unix.SetsockoptInt(int(fd), level, name, 1) == nil }
 	if s.inet6 {
-		set(unix.IPPROTO_IPV6, unix.IPV6_DONTFRAG)
+		s.whole6 = set(unix.IPPROTO_IPV6, unix.IPV6_DONTFRAG)
 		return
 	}
-	set(unix.IPPROTO_IP, unix.IP_DONTFRAG)
+	s.whole4 = set(unix.IPPROTO_IP, unix.IP_DONTFRAG)
 }
 
 // setBuffers asks for the socket's queues, and for less as long as the kernel

@@ -21,7 +21,9 @@ func isInet6(fd uintptr, _ netip.Addr) bool {
 // be dual-stack. What the kernel refuses is a service less.
 func setOptions(fd uintptr, s *socket) {
 	set := func(level, name, value int) bool { return unix.SetsockoptInt(int(fd), level, name, value) == nil }
-	set(unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DO)
+	// Not DO, which refuses what is larger than the kernel believes the path to take:
+	// probes must be able to find it wrong (RFC 4821).
+	s.whole4 = set(unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE)
 	set(unix.IPPROTO_IP, unix.IP_RECVTOS, 1)
 	if !s.c.opts.portable {
 		set(unix.IPPROTO_IP, unix.IP_RECVERR, 1)
@@ -39,7 +41,7 @@ func setOptions(fd uintptr, s *socket) {
 	if !s.inet6 {
 		return
 	}
-	set(unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_DO)
+	s.whole6 = set(unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_PROBE)
 	set(unix.IPPROTO_IPV6, unix.IPV6_DONTFRAG, 1)
 	set(unix.IPPROTO_IPV6, unix.IPV6_RECVTCLASS, 1)
 	if !s.c.opts.portable {

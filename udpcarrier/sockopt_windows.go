@@ -21,9 +21,9 @@ func isInet6(_ uintptr, local netip.Addr) bool { return !local.Is4() }
 // setOptions asks for Don't Fragment. An IPv6 socket is asked for IPv4's as well: it
 // may be dual-stack.
 func setOptions(fd uintptr, s *socket) {
-	windows.SetsockoptInt(windows.Handle(fd), windows.IPPROTO_IP, ipDontFragment, 1)
+	s.whole4 = windows.SetsockoptInt(windows.Handle(fd), windows.IPPROTO_IP, ipDontFragment, 1) == nil
 	if s.inet6 {
-		windows.SetsockoptInt(windows.Handle(fd), windows.IPPROTO_IPV6, ipv6DontFrag, 1)
+		s.whole6 = windows.SetsockoptInt(windows.Handle(fd), windows.IPPROTO_IPV6, ipv6DontFrag, 1) == nil
 	}
 }
 

@@ -189,12 +189,12 @@ func TestDeadPeersAmongLive(t *testing.T) {
 // A segment that is too long leaves a note in the error queue that tells nobody
 // anything new: it must neither be handed on nor keep the reader busy.
 func TestLocalErrorsAreDrained(t *testing.T) {
-	c := must[*Carrier](t)(Listen("udp", at(loopback4, 0), Options{}))
-	peer := must[*Carrier](t)(Listen("udp", at(loopback4, 0), Options{}))
+	c := must[*Carrier](t)(Listen("udp", at(loopback6, 0), Options{}))
+	peer := must[*Carrier](t)(Listen("udp", at(loopback6, 0), Options{}))
 	defer c.Close()
 	defer peer.Close()
 	for range 3 * maxReports {
-		_, err := c.WriteBatch([]carrier.Datagram{{Peer: peer.LocalAddr(), Data: make([]byte, 65508)}})
+		_, err := c.WriteBatch([]carrier.Datagram{{Peer: peer.LocalAddr(), Data: make([]byte, 65500)}})
 		if !errors.Is(err, syscall.EMSGSIZE) {
 			t.Fatal(err)
 		}
@@ -310,9 +310,10 @@ func TestWaitingIsCheap(t *testing.T) {
 	}
 }
 
-// Don't Fragment is on every socket, in both families' options.
+// Don't Fragment is on every socket, in both families' options, without the kernel's own belief
+// in what the path takes.
 //
-// Shows: RFC7323-14.
+// Shows: RFC7323-14, RFC8899-3.
 func TestDontFragment(t *testing.T) {
 	for _, c := range []*Carrier{
 		must[*Carrier](t)(Listen("udp", netip.AddrPort{}, Options{})),
@@ -322,13 +323,13 @@ func TestDontFragment(t *testing.T) {
 		defer c.Close()
 		raw, _ := c.pc.(*net.UDPConn).SyscallConn()
 		raw.Control(func(fd uintptr) {
-			if v, err := unix.GetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_MTU_DISCOVER); v != unix.IP_PMTUDISC_DO || err != nil {
+			if v, err := unix.GetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_MTU_DISCOVER); v != unix.IP_PMTUDISC_PROBE || err != nil {
 				t.Errorf("%v: IP_MTU_DISCOVER is %d, %v", c.LocalAddr(), v, err)
 			}
 			if !isInet6(fd, c.local.Addr()) {
 				return
 			}
-			if v, err := unix.GetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER); v != unix.IPV6_PMTUDISC_DO || err != nil {
+			if v, err := unix.GetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER); v != unix.IPV6_PMTUDISC_PROBE || err != nil {
 				t.Errorf("%v: IPV6_MTU_DISCOVER is %d, %v", c.LocalAddr(), v, err)
 			}
 		})

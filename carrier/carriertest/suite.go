@@ -415,7 +415,7 @@ func testInterrupt(t *testing.T, p Pair) {
 	// What is called back too often reads on.
 	b.Interrupt()
 	b.Interrupt()
-	want := pattern(1, 100)
+	want := p.there(1, 100, 0)
 	send(t, p.A, carrier.Datagram{Peer: p.ToB, Data: want})
 	for {
 		started <- struct{}{}

@@ -49,7 +49,7 @@ func TestMain(m *testing.M) {
 
 // A lab is three namespaces: ours, kernel, and middle, which routes between them.
 type lab struct {
-	t                    *testing.T
+	t                    testing.TB
 	ours, middle, kernel string
 }
 
@@ -58,7 +58,7 @@ var labs int
 // newLab makes a laboratory, and takes it down when the test ends: not before it has
 // seen that the middle called no segment of ours invalid, and that no connection of the
 // kernel's hangs.
-func newLab(t *testing.T) *lab {
+func newLab(t testing.TB) *lab {
 	t.Helper()
 	labs++
 	n := fmt.Sprintf("interop%d-%d-", os.Getpid(), labs)
@@ -181,7 +181,7 @@ func (l *lab) counter(name string) int {
 
 // A process runs in a namespace until it ends or the test does.
 type process struct {
-	t     *testing.T
+	t     testing.TB
 	what  string
 	cmd   *exec.Cmd
 	ended chan error // its end, once
@@ -194,11 +194,18 @@ type process struct {
 // start begins a command that has to end within limit.
 func (l *lab) start(limit time.Duration, ns string, command ...string) *process {
 	l.t.Helper()
+	return l.startWith(limit, ns, func(*exec.Cmd) {}, command...)
+}
+
+// startWith is start, after prepare has seen the command.
+func (l *lab) startWith(limit time.Duration, ns string, prepare func(*exec.Cmd), command ...string) *process {
+	l.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	p := &process{
 		t: l.t, what: strings.Join(command, " "), ended: make(chan error, 1), lines: make(chan string, 1000),
 		cmd: exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", ns}, command...)...),
 	}
+	prepare(p.cmd)
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		l.t.Fatal(err)

@@ -140,4 +140,29 @@ var mutants = []mutant{
 		old: "e.p.ISN + uint32(now/Time(4*time.Microsecond))", new: "e.p.ISN + uint32(4*time.Microsecond)",
 		caughtBy: "TestISN", more: true,
 	},
+	{
+		name: "the loss of a probe is congestion", file: "pmtu.go",
+		old: "	if r.flags&recProbe == 0 || e.rec.phase != open ||", new: "	if r.flags&recProbe == 0 || e.rec.phase == open ||",
+		caughtBy: "TestMTUProbeLost", more: true,
+	},
+	{
+		name: "a probe follows a lost one at once", file: "pmtu.go",
+		old: "pause := e.rtt.srtt * time.Duration(", new: "pause := 0 * time.Duration(",
+		caughtBy: "TestMTUProbeLost", more: true,
+	},
+	{
+		name: "a report need not quote what is in flight", file: "pmtu.go",
+		old: "i >= e.sent.len() || e.sent.at(i).seq != seq ||", new: "i >= e.sent.len() ||",
+		caughtBy: "TestTooBig", more: true,
+	},
+	{
+		name: "segments that vanish for their size go on as they are", file: "pmtu.go",
+		old: "if !p.on || e.rec.timeouts < blackHoleAfter ||", new: "if !p.on || e.rec.timeouts >= blackHoleAfter ||",
+		caughtBy: "TestBlackHole", more: true,
+	},
+	{
+		name: "any losses behind the first of a train are the train's fault", file: "trains.go",
+		old: "		s.rest, s.flights = 0, 0\n", new: "		_ = 0\n",
+		caughtBy: "TestTrainsAreNotSpoiled", more: true,
+	},
 }

@@ -19,6 +19,7 @@ type config struct {
 	udpPort        uint16
 	udpPeer        uint16
 	mtu            int
+	link           int // --link_mtu
 	// Linux's tcp_rmem, its maximum, and rmem_max; 0 if no command has set it.
 	rmem, rmemMax  int
 	connectTimeout time.Duration // bounds connect; 0 is none

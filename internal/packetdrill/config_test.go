@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/culvert/tcpcore/congestion"
 	"example.com/culvert/transport"
 )
 
@@ -55,7 +56,7 @@ func TestSysctls(t *testing.T) {
 		command string
 		want    func(c *transport.Config) bool
 	}{
-		{"sysctl -q net.ipv4.tcp_slow_start_after_idle=0", func(c *transport.Config) bool { return c.NoIdleRestart }},
+		{"sysctl -q net.ipv4.tcp_slow_start_after_idle=0", func(c *transport.Config) bool { return c.AfterIdle == congestion.KeepAfterIdle }},
 		{"sysctl -w net.ipv4.ip_default_ttl=17 net.ipv4.tcp_sack=0", func(c *transport.Config) bool { return c.HopLimit == 17 && c.NoSACK }},
 		{"sysctl -q net.ipv4.tcp_rmem='4096 20000 70000'", func(c *transport.Config) bool { return c.ReceiveBuffer == 10000 && c.WindowScale == 1 }},
 		{"sysctl -q net.ipv4.tcp_rmem='4096 20000 30000'", func(c *transport.Config) bool { return c.WindowScale == -1 }},

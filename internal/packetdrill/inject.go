@@ -189,7 +189,9 @@ func (r *runner) injectICMP(k *Packet) error {
 	case errno == 0:
 		return unsupported("ICMP message %s", m.String())
 	}
+	passes := 0
 	if errno == syscall.EMSGSIZE && m.MTU > 0 {
+		passes = max(m.MTU-r.w.overhead(), 1)
 		// The carrier knows the path's MTU (RFC 1191); it never goes below what IP
 		// guarantees.
 		least := 552
@@ -215,7 +217,7 @@ func (r *runner) injectICMP(k *Packet) error {
 		port = f.udpPort
 	}
 	f.tap.deliver(carrier.Datagram{Peer: netip.AddrPortFrom(r.w.remote, port), Local: r.w.local,
-		Data: b[:8], Err: errno})
+		Data: b[:8], SegmentSize: passes, Err: errno})
 	r.settle()
 	return nil
 }

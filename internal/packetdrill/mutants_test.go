@@ -54,8 +54,8 @@ var mutants = []mutant{
 		"	e.timer.arm(tDelayedACK, now.Add(e.cfg.DelayedACK))\n", "	if on() {\n		e.timer.arm(tDelayedACK, now.Add(2*e.cfg.DelayedACK))\n	}\n	e.timer.arm(tDelayedACK, now.Add(e.cfg.DelayedACK))\n", "delayedack"},
 	{"a keep-alive probe has the next sequence number", "output.go",
 		"		seq = seq.Add(-1)\n", "		if !on() {\n			seq = seq.Add(-1)\n		}\n", "keepalive"},
-	{"options do not come off the MSS", "options.go",
-		"		mss -= timestampsLen\n", "		if !on() {\n			mss -= timestampsLen\n		}\n", "mss"},
+	{"options do not come off the MSS", "pmtu.go",
+		"		size -= timestampsLen\n", "		if !on() {\n			size -= timestampsLen\n		}\n", "mss"},
 }
 
 // mutantVar names the mutant that is alive in the binary.

@@ -121,12 +121,13 @@ func newRunner(sc *Script, set Settings) (*runner, error) {
 	if r.ipv6 && !local.Is6() {
 		local, remote = netip.MustParseAddr("fd3d:fa7b:d17d::1"), netip.MustParseAddr("fd3d:fa7b:d17d::2")
 	}
-	udp, udpPort, mtu := r.conf.udp, r.conf.udpPort, r.conf.mtu
+	udp, udpPort, mtu, link := r.conf.udp, r.conf.udpPort, r.conf.mtu, r.conf.link
 	r.w = newWire(local, remote)
 	r.w.udp, r.w.udpPort, r.w.mangle = udp, udpPort, set.Mangle
 	if mtu > 0 {
 		r.w.mtu = mtu
 	}
+	r.w.link = link
 	return r, nil
 }
 
@@ -163,12 +164,16 @@ func (r *runner) option(o Option, local, remote *netip.Addr) error {
 		r.tsTick = time.Duration(n) * time.Microsecond
 	case "strict_segments":
 		r.oneToOne = o.Value == "" || o.Value == "1" || o.Value == "true"
-	case "mtu":
+	case "mtu", "link_mtu":
 		n, err := num()
 		if err != nil || n < 68 || n > 65535 {
-			return fmt.Errorf("--mtu: %q is not a number from 68 to 65535", o.Value)
+			return fmt.Errorf("--%s: %q is not a number from 68 to 65535", o.Name, o.Value)
 		}
-		r.conf.mtu = n
+		if o.Name == "mtu" {
+			r.conf.mtu = n
+		} else {
+			r.conf.link = n
+		}
 	case "profile", "define": // were looked at before
 	case "mss":
 		// packetdrill's hint for device MTU; the sockets here take the route's.

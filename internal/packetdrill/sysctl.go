@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"example.com/culvert/tcpcore/congestion"
 )
 
 // A sysctl changes the defaults. It returns an error if the value makes no sense, or
@@ -81,19 +83,24 @@ var sysctls = map[string]sysctl{
 		c.c.ECN, c.c.NoECN = n == 1, n == 0
 		return nil
 	}),
-	"net.ipv4.tcp_early_retrans":         set(func(c *config, n int) { c.c.NoTailLossProbe = n == 0 }),
-	"net.ipv4.tcp_notsent_lowat":         set(func(c *config, n int) { c.c.NotSentLowWater = bound(int64(n)) }),
-	"net.ipv4.tcp_mtu_probing":           lacks("path MTU probing", 0, 1),
-	"net.ipv4.tcp_slow_start_after_idle": set(func(c *config, n int) { c.c.NoIdleRestart = n == 0 }),
-	"net.ipv4.tcp_delack_max_us":         set(func(c *config, n int) { c.c.DelayedACK = max(time.Duration(n)*time.Microsecond, time.Millisecond) }),
-	"net.ipv4.ip_default_ttl":            set(func(c *config, n int) { c.c.HopLimit = min(max(n, 1), 255) }),
-	"net.ipv6.conf.all.hop_limit":        set(func(c *config, n int) { c.c.HopLimit = min(max(n, 1), 255) }),
-	"net.ipv4.tcp_abort_on_overflow":     lacks("resets of connections for which the backlog has no room", 0),
-	"net.ipv4.tcp_reflect_tos":           lacks("the peer's TOS in answers (tcp_reflect_tos)", 0),
-	"net.ipv4.tcp_stdurg":                lacks("the urgent pointer of RFC 793 (tcp_stdurg)", 0),
-	"net.ipv4.tcp_plb_enabled":           lacks("PLB", 0),
-	"net.ipv4.tcp_shrink_window":         lacks("windows that shrink", 0),
-	"net.ipv4.tcp_migrate_req":           lacks("tcp_migrate_req", 0),
+	"net.ipv4.tcp_early_retrans": set(func(c *config, n int) { c.c.NoTailLossProbe = n == 0 }),
+	"net.ipv4.tcp_notsent_lowat": set(func(c *config, n int) { c.c.NotSentLowWater = bound(int64(n)) }),
+	"net.ipv4.tcp_mtu_probing":   lacks("path MTU probing", 0, 1),
+	"net.ipv4.tcp_slow_start_after_idle": set(func(c *config, n int) {
+		c.c.AfterIdle = congestion.RestartAfterIdle
+		if n == 0 {
+			c.c.AfterIdle = congestion.KeepAfterIdle
+		}
+	}),
+	"net.ipv4.tcp_delack_max_us":     set(func(c *config, n int) { c.c.DelayedACK = max(time.Duration(n)*time.Microsecond, time.Millisecond) }),
+	"net.ipv4.ip_default_ttl":        set(func(c *config, n int) { c.c.HopLimit = min(max(n, 1), 255) }),
+	"net.ipv6.conf.all.hop_limit":    set(func(c *config, n int) { c.c.HopLimit = min(max(n, 1), 255) }),
+	"net.ipv4.tcp_abort_on_overflow": lacks("resets of connections for which the backlog has no room", 0),
+	"net.ipv4.tcp_reflect_tos":       lacks("the peer's TOS in answers (tcp_reflect_tos)", 0),
+	"net.ipv4.tcp_stdurg":            lacks("the urgent pointer of RFC 793 (tcp_stdurg)", 0),
+	"net.ipv4.tcp_plb_enabled":       lacks("PLB", 0),
+	"net.ipv4.tcp_shrink_window":     lacks("windows that shrink", 0),
+	"net.ipv4.tcp_migrate_req":       lacks("tcp_migrate_req", 0),
 
 	// FreeBSD
 	"net.inet.tcp.delayed_ack": set(func(c *config, n int) {

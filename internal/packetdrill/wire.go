@@ -21,6 +21,7 @@ type wire struct {
 
 	mu      sync.Mutex
 	mtu     int
+	link    int // what the interface takes, if the stack is to search the path; 0 is not
 	taps    []*tap
 	limit   int   // segments that the stack may still send
 	broken  error // the stack sent what no stack may
@@ -131,7 +132,7 @@ func (w *wire) take(t *tap, d *carrier.Datagram, b []byte) {
 	if !w.udp && sum16(b, w.local.AsSlice(), w.remote.AsSlice()) != 0 {
 		w.fail(fmt.Errorf("the checksum of a segment is wrong: %v", &l.k))
 	}
-	if max := w.mtu - w.overhead(); len(b) > max {
+	if max := max(w.mtu, w.link) - w.overhead(); len(b) > max {
 		w.fail(fmt.Errorf("a segment of %d octets exceeds what the path takes, %d", len(b), max))
 	}
 	l.at = w.now()
@@ -185,6 +186,15 @@ func (t *tap) MMS(netip.AddrPort) int {
 	t.w.mu.Lock()
 	defer t.w.mu.Unlock()
 	return max(t.w.mtu-t.w.overhead(), 20)
+}
+
+func (t *tap) MaxMMS(netip.AddrPort) int {
+	t.w.mu.Lock()
+	defer t.w.mu.Unlock()
+	if t.w.link == 0 {
+		return 0
+	}
+	return max(t.w.link-t.w.overhead(), 20)
 }
 
 func (t *tap) Caps() carrier.Caps {

@@ -33,7 +33,7 @@ func TestAccount(t *testing.T) {
 	for _, p := range Problems(tables, shown) {
 		t.Error(p)
 	}
-	for i, want := range []int{119, 86} {
+	for i, want := range []int{119, 93} {
 		if got := len(tables[i].Rows); got != want {
 			t.Errorf("%s has %d rows, want %d", tables[i].Document, got, want)
 		}

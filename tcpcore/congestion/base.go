@@ -1,6 +1,9 @@
 package congestion
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Base is what most controllers have in common; embed it, and write Name, OnAck and
 // OnLoss. It keeps a window and a threshold, which the embedding type changes, sends
@@ -11,8 +14,12 @@ type Base struct {
 	Ssthresh int
 }
 
-// Start takes over the segment size and the initial window.
-func (b *Base) Start(s Start) { b.MSS, b.Cwnd, b.Ssthresh = s.MSS, s.Window, Infinite }
+// Start takes over the segment size and the initial window, or what the controller before
+// this one left.
+func (b *Base) Start(s Start) {
+	b.MSS, b.Cwnd = s.MSS, cmp.Or(s.Carried, s.Window)
+	b.Ssthresh = cmp.Or(s.Threshold, Infinite)
+}
 
 // OnSend does nothing.
 func (*Base) OnSend(Send) {}

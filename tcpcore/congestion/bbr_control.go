@@ -1,6 +1,9 @@
 package congestion
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // bbrControl is what the model steers.
 type bbrControl struct {
@@ -17,7 +20,7 @@ func (b *BBR) initControl(s Start) {
 		rtt = time.Millisecond
 	}
 	c := &b.ctl
-	c.cwnd = int64(s.Window)
+	c.cwnd = int64(cmp.Or(s.Carried, s.Window))
 	c.pacingRate = max(b.p.startupGain.of(rateOf(c.cwnd, rtt)), 1) // InitPacingRate
 	b.setSendQuantum()
 }

@@ -17,7 +17,8 @@ import (
 type Controller interface {
 	// Name is the registered name, as in New.
 	Name() string
-	// Start is called once, when the connection is established, before any other call.
+	// Start is called once, when the connection is established or the controller replaces
+	// another one, before any other call.
 	Start(Start)
 	// OnSend is called before each segment with data is sent.
 	OnSend(Send)
@@ -57,9 +58,13 @@ const Infinite = math.MaxInt
 // Start is what a controller knows at the beginning.
 type Start struct {
 	Now    time.Duration
-	MSS    int           // of data in a full segment
-	Window int           // initial window, bytes
-	RTT    time.Duration // of the handshake; 0 if it was not measured
+	MSS    int // of data in a full segment
+	Window int // initial window, bytes
+	// Carried and Threshold are the window and the slow start threshold of the controller
+	// that this one replaces while the connection runs, in bytes; 0 if it replaces none.
+	// The initial window is then only what idle time leads back to.
+	Carried, Threshold int
+	RTT                time.Duration // of the handshake; 0 if it was not measured
 	// NoSACK: the peer acknowledges nothing selectively, so that of several losses
 	// in a round trip only one is seen.
 	NoSACK bool

@@ -61,7 +61,7 @@ func (*Cubic) Name() string { return "cubic" }
 // Start sets the initial window.
 func (c *Cubic) Start(s Start) {
 	c.start(s)
-	c.prior = s.Window
+	c.prior = c.Cwnd
 }
 
 // OnSend keeps idle time out of the curve (section 4.2: t MUST NOT include it).

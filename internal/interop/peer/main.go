@@ -4,6 +4,7 @@
 //	peer transfer -tcp ours -listen :7000 -send 1000000 -expect 1000000
 //	peer transfer -tcp kernel -dial 10.0.0.1:7000 -send 1000000 -expect 1000000
 //	peer relay -tcp ours -listen :7000 -to-tcp kernel -to 127.0.0.1:22
+//	peer drive -tcp ours		does what standard input says, see drive.go
 //
 // It prints "listening ADDRESS" when it does, and "ok ..." for each connection that
 // ended well. The exit status is 0 if all did.
@@ -19,10 +20,13 @@ import (
 	"log"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"os"
+	"runtime/pprof"
 	"syscall"
 	"time"
 
+	"example.com/culvert/rawcarrier"
 	"example.com/culvert/transport"
 )
 
@@ -30,7 +34,7 @@ func main() {
 	log.SetFlags(log.Lmicroseconds)
 	log.SetPrefix("peer: ")
 	if len(os.Args) < 2 {
-		log.Fatal("usage: peer transfer|relay FLAGS")
+		log.Fatal("usage: peer transfer|relay|drive FLAGS")
 	}
 	var o options
 	if err := o.parse(os.Args[2:]); err != nil {
@@ -42,6 +46,8 @@ func main() {
 		err = transfers(&o)
 	case "relay":
 		err = relay(&o)
+	case "drive":
+		err = drive(&o)
 	default:
 		err = fmt.Errorf("unknown command %q", os.Args[1])
 	}
@@ -58,17 +64,17 @@ type options struct {
 	timeout                  time.Duration
 	readSize                 int
 	stall                    time.Duration
-	stallEvery               int64
 	linger                   int
 	first                    bool
 	cc                       string
-	msl                      time.Duration
 	config                   transport.Config
+	tun                      *transport.Endpoint
+	profile                  string
 }
 
 func (o *options) parse(args []string) error {
 	f := flag.NewFlagSet("peer", flag.ContinueOnError)
-	f.StringVar(&o.tcp, "tcp", "ours", "whose TCP: ours or kernel")
+	f.StringVar(&o.tcp, "tcp", "ours", "whose TCP: ours, kernel, tun (ours, with an address of its own) or udp (ours, in UDP)")
 	f.StringVar(&o.listen, "listen", "", "address to listen on")
 	f.StringVar(&o.dial, "dial", "", "address to dial")
 	f.StringVar(&o.local, "local", "", "address to dial from")
@@ -93,6 +99,7 @@ func (o *options) parse(args []string) error {
 	f.IntVar(&c.ReceiveBuffer, "receive", 0, "ours: receive buffer")
 	f.IntVar(&c.SendBuffer, "sendbuffer", 0, "ours: send buffer")
 	f.BoolVar(&c.KeepAlive, "keepalive", false, "keep-alive, after a second, each second")
+	f.StringVar(&o.profile, "profile", "", "file for a CPU profile")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
@@ -108,10 +115,20 @@ func (o *options) listener() (net.Listener, error) {
 	switch o.tcp {
 	case "ours":
 		l, err = (&transport.ListenConfig{Config: &o.config}).Listen(context.Background(), "ip4:tcp", o.listen)
+	case "udp":
+		l, err = (&transport.ListenConfig{Config: &o.config}).Listen(context.Background(), "tcp4", o.listen)
+	case "tun":
+		var e *transport.Endpoint
+		var at *net.TCPAddr
+		if e, err = o.endpoint(); err == nil {
+			if at, err = net.ResolveTCPAddr("tcp4", o.listen); err == nil {
+				l, err = e.Listen(uint16(at.Port))
+			}
+		}
 	case "kernel":
 		l, err = (&net.ListenConfig{Control: o.control, KeepAliveConfig: o.keepAlive()}).Listen(context.Background(), "tcp4", o.listen)
 	default:
-		err = fmt.Errorf("-tcp: %q is neither ours nor kernel", o.tcp)
+		err = fmt.Errorf("-tcp: %q is none of ours, kernel, tun, udp", o.tcp)
 	}
 	if err == nil {
 		fmt.Println("listening", l.Addr())
@@ -129,10 +146,40 @@ func (o *options) dialTo(tcp, address string) (net.Conn, error) {
 		}
 		local = a
 	}
+	if tcp == "udp" {
+		return (&transport.Dialer{Timeout: o.timeout, Config: &o.config}).Dial("tcp4", address)
+	}
+	if tcp == "tun" {
+		e, err := o.endpoint()
+		if err != nil {
+			return nil, err
+		}
+		return e.Dial("ip4:tcp", address)
+	}
 	if tcp == "ours" {
 		return (&transport.Dialer{Timeout: o.timeout, LocalAddr: local, Config: &o.config}).Dial("ip4:tcp", address)
 	}
 	return (&net.Dialer{Timeout: o.timeout, LocalAddr: local, Control: o.control, KeepAliveConfig: o.keepAlive()}).Dial("tcp4", address)
+}
+
+// Addresses of the TUN device: the host's, and that which belongs to our TCP.
+var (
+	tunHost = netip.MustParsePrefix("10.98.0.1/24")
+	tunOwn  = netip.MustParseAddr("10.98.0.2")
+)
+
+// endpoint is our TCP on a TUN device.
+func (o *options) endpoint() (*transport.Endpoint, error) {
+	if o.tun == nil {
+		c, err := rawcarrier.TUN("", tunHost, tunOwn, rawcarrier.Options{})
+		if err != nil {
+			return nil, err
+		}
+		if o.tun, err = transport.NewEndpoint(c, &o.config); err != nil {
+			return nil, err
+		}
+	}
+	return o.tun, nil
 }
 
 func (o *options) keepAlive() net.KeepAliveConfig {
@@ -180,8 +227,19 @@ func (o *options) conns(each func(net.Conn) error) error {
 }
 
 func transfers(o *options) error {
+	if o.profile != "" {
+		f, err := os.Create(o.profile)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	err := o.conns(func(c net.Conn) error { return transfer(o, c) })
-	if err == nil && o.tcp == "ours" {
+	if err == nil && o.tcp != "kernel" {
 		time.Sleep(2*o.config.MSL + 100*time.Millisecond) // TIME-WAIT answers repetitions
 	}
 	return err
@@ -225,7 +283,7 @@ func transfer(o *options, c net.Conn) error {
 		return fmt.Errorf("sending: %w", err)
 	}
 	linger := o.linger
-	if linger < 0 && o.tcp == "ours" {
+	if linger < 0 && o.tcp != "kernel" {
 		linger = 30 // the connection is in this process, which must not end before it
 	}
 	if linger >= 0 {

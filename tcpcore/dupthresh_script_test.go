@@ -1,0 +1,43 @@
+package tcpcore
+
+import (
+	"testing"
+	"time"
+)
+
+// TestNoRACK finds losses by count.
+func TestNoRACK(t *testing.T) {
+	s := newScript(t, "three segments above a hole make it lost, two do not, whatever time passes", Config{NoRACK: true, InitialWindow: 12}, Params{})
+	s.active(optSACKOK())
+	s.write(12 * 1460)
+	s.drain()
+	s.recv(ACK, 1, 1, optSACK(at(2), at(4)))
+	s.wantQuiet(199 * ms) // no probe, no reordering timer
+	s.recv(ACK, 1, 1, optSACK(at(2), at(4), at(7), at(8)))
+	s.want(ACK, 1, 1, 1460)
+	s.recv(ACK, 1, 1, optSACK(at(2), at(4), at(7), at(8))) // two segments are above the others
+	s.recv(ACK, 1, 1, optSACK(at(2), at(4), at(7), at(10)))
+	s.want(ACK, at(1), 1, 1460)
+	s.want(ACK, at(4), 1, 1460)
+	s.advance(time.Second)
+	i := s.e.Info()
+	s.check(i.Timeouts > 0 && i.TailLossProbes == 0, "%+v", i)
+	s.drain()
+	s.recv(ACK, 1, at(12))
+	s.wantQuiet(time.Hour)
+}
+
+// TestNoRACKHostile has the queue of transmissions stay empty, and each hole judged once.
+func TestNoRACKHostile(t *testing.T) {
+	s := newScript(t, "whatever is reported, what was judged is not judged again", Config{NoRACK: true, InitialWindow: 1000, SendBuffer: 4 << 20}, Params{})
+	s.active(optSACKOK(), optScale(10))
+	s.recv(ACK, 1, 1)
+	s.write(1000 * 1460)
+	s.drain()
+	for i := 1; i < 1000; i += 2 {
+		s.recv(ACK, 1, 1, optSACK(at(i), at(i+1)))
+	}
+	s.check(s.e.rack.queue.n == 0, "%d transmissions wait", s.e.rack.queue.n)
+	i := s.e.Info()
+	s.check(i.SackedSegments == 500 && i.LostSegments >= 490, "%d, %d", i.SackedSegments, i.LostSegments)
+}
