@@ -122,6 +122,9 @@ func (e *Engine) mtuProbe(now Time, end segment.Seq) (size int, wait bool) {
 	}
 	size = e.mssOf(try)
 	need := size + (dupThresh+1)*e.snd.mss
+	if e.snd.marks.recordFrom(e.snd.nxt, size) < size {
+		return 0, false // a segment must not go beyond what ends with this one
+	}
 	if end.Sub(e.snd.nxt) < need || e.snd.una.Add(e.snd.wnd).Sub(e.snd.nxt) < need || e.window() < need {
 		return 0, false
 	}
