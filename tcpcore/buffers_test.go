@@ -90,8 +90,10 @@ func TestRightSize(t *testing.T) {
 func TestRightSizeShort(t *testing.T) {
 	r := rightSize{begun: pathEpoch}
 	r.rtt.sample(pathEpoch, 20*time.Microsecond)
-	for i := range 100 { // 1 GB/s, taken by 1 MB
-		r.consumed(pathEpoch.Add(time.Duration(i)*ms), 1_000_000, 32<<20)
+	for i := range 100 { // 1 GB/s, taken twice in a row each millisecond
+		at := pathEpoch.Add(time.Duration(i) * ms)
+		r.consumed(at, 500_000, 32<<20)
+		r.consumed(at.Add(100*time.Microsecond), 500_000, 32<<20)
 	}
 	if r.size > 2*headroom*100_000 {
 		t.Errorf("it grew to %d", r.size)
