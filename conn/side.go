@@ -28,7 +28,9 @@ func (s *side) init(c *core) {
 // wait lets go of the lock until wake is called or the deadline passes; or for no
 // reason. Meanwhile it reads the carrier, if it may.
 func (s *side) wait() {
-	s.arm(s.c.now())
+	if s.deadline != tcpcore.Never {
+		s.arm(s.c.now())
+	}
 	s.waiting++
 	if !s.lead() {
 		s.cond.Wait()

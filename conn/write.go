@@ -96,8 +96,10 @@ func (c *core) mayWrite() error {
 	if c.closed {
 		return c.opError("write", net.ErrClosed)
 	}
-	if err := c.wr.expired(c.now()); err != nil {
-		return c.opError("write", err)
+	if c.wr.deadline != tcpcore.Never { // else the clock need not be read
+		if err := c.wr.expired(c.now()); err != nil {
+			return c.opError("write", err)
+		}
 	}
 	if c.failure != nil {
 		return c.writeError(c.failure)

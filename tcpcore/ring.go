@@ -73,5 +73,6 @@ func (r *ring) drop(n int) {
 	}
 }
 
-// release gives the storage back; the queue must be empty.
+// release gives the storage back; the queue must be empty. It goes to the garbage collector
+// and to no other ring: a train that is on its way may still be read from it.
 func (r *ring) release() { *r = ring{} }
