@@ -1,6 +1,7 @@
 package rawcarrier
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"syscall"
 
@@ -15,6 +16,9 @@ const (
 	icmpParameterProblem = 12
 	codeFragNeeded       = 4 // of unreachable: fragmentation needed and DF set
 )
+
+// leastMTU is the smallest there is (RFC 791 section 3.2).
+const leastMTU = 68
 
 // icmpHeader is the length of an ICMP error's header; what it quotes comes behind it.
 const icmpHeader = 8
@@ -41,11 +45,18 @@ func parseICMP(b []byte) (d carrier.Datagram, ok bool) {
 	}
 	seg := q[size:]
 	_, port := ports(seg)
-	return carrier.Datagram{
+	d = carrier.Datagram{
 		Peer:  netip.AddrPortFrom(netip.AddrFrom4([4]byte(q[16:20])), port),
 		Local: netip.AddrFrom4([4]byte(q[12:16])),
 		Data:  seg, Err: err,
-	}, true
+	}
+	if err == syscall.EMSGSIZE {
+		// The next hop's MTU (RFC 1191 section 4), 0 from routers that do not tell.
+		if mtu := int(binary.BigEndian.Uint16(b[6:])); mtu >= leastMTU {
+			d.SegmentSize = mtu - ipv4Header
+		}
+	}
+	return d, true
 }
 
 // unreachables are the errors for the codes of "destination unreachable" (RFC 1812

@@ -69,6 +69,15 @@ func TestParseICMP(t *testing.T) {
 	if !ok || d.Err != syscall.EHOSTUNREACH || d.Peer != netip.AddrPortFrom(dst, 80) || d.Local != src || string(d.Data) != string(tcp) {
 		t.Fatalf("%v %+v", ok, d)
 	}
+	for mtu, want := range map[uint16]int{0: 0, 67: 0, 68: 48, 1200: 1180} {
+		b := icmpMessage(icmpUnreachable, codeFragNeeded, quote, false)
+		binary.BigEndian.PutUint16(b[6:], mtu)
+		b[2], b[3] = 0, 0
+		binary.BigEndian.PutUint16(b[2:], ^internetSum(b))
+		if d, ok := parseICMP(b); !ok || d.Err != syscall.EMSGSIZE || d.SegmentSize != want {
+			t.Errorf("a next hop with an MTU of %d: %v, %v, segments of %d, want %d", mtu, ok, d.Err, d.SegmentSize, want)
+		}
+	}
 	with := func(f func(q []byte) []byte) []byte { return f(append([]byte(nil), quote...)) }
 	for name, b := range map[string][]byte{
 		"empty":             nil,

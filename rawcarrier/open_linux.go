@@ -137,7 +137,9 @@ func (s *socket) prepare(peer netip.AddrPort) error {
 		}
 		set(unix.SO_RCVBUF, unix.SO_RCVBUFFORCE, s.c.opts.ReceiveBuffer)
 		set(unix.SO_SNDBUF, unix.SO_SNDBUFFORCE, s.c.opts.SendBuffer)
-		return os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DO))
+		// Don't Fragment, and no heed to what the kernel learns of the path: it believes any
+		// ICMP message, whatever that quotes (RFC 5927 section 7).
+		return os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE))
 	})
 	control(s.icmp, func(fd int) error {
 		s.icmpFD = fd
