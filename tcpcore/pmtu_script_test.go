@@ -55,6 +55,13 @@ func TestMTUProbe(t *testing.T) {
 	s.write(20_000)
 	s.check(len(s.sizes()) == 5 && s.e.Info().MTUProbes == 0, "a probe")
 
+	s = narrowPath(t, "nor is the end of a record, which no segment goes beyond", Config{})
+	s.write(1000)
+	s.e.EndRecord()
+	s.write(20_000)
+	n := s.sizes()
+	s.check(n[0] == 1000 && n[1] == 1460, "segments of %v", n)
+
 	s = narrowPath(t, "it can be switched off", Config{NoMTUProbing: true})
 	s.write(20_000)
 	s.check(len(s.sizes()) == 10 && s.e.Info().MTUProbes == 0, "a probe")
