@@ -91,7 +91,7 @@ func (e *Engine) processACK(now Time, s *segment.Segment) {
 			r.valid = false
 		}
 		if e.ecnEcho(s) {
-			e.congestionEvent(now, congestion.ECN, 0)
+			e.congestionEvent(now, congestion.ECN, 0, a.bytes)
 		}
 		e.recover(now, s, &a)
 		if a.bytes+a.sacked > 0 {

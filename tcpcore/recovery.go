@@ -95,7 +95,7 @@ func (e *Engine) recover(now Time, s *segment.Segment, a *acked) {
 		case repaired:
 			// RFC 8985 section 7.4.2: "a congestion control response equivalent to a fast
 			// recovery", of which the repair is over.
-			e.congestionEvent(now, congestion.FastRetransmit, 0)
+			e.congestionEvent(now, congestion.FastRetransmit, 0, 0)
 			e.ctl.OnRecovered(time.Duration(now))
 		}
 	} else {
@@ -142,7 +142,7 @@ func (e *Engine) lossFound(now Time, a *acked, news bool) {
 	default:
 		// "a new recovery phase MUST NOT be initiated" (RFC 6675 section 5.1), but
 		// it is congestion once more.
-		e.congestionEvent(now, congestion.FastRetransmit, a.lost)
+		e.congestionEvent(now, congestion.FastRetransmit, a.lost, 0)
 	}
 }
 
@@ -153,7 +153,7 @@ func (e *Engine) enterRecovery(now Time, a *acked, news bool) {
 	e.rec.undo.begin(e)
 	before := e.pipe() + a.lost + a.delivered
 	if news {
-		e.congestionEvent(now, congestion.FastRetransmit, a.lost)
+		e.congestionEvent(now, congestion.FastRetransmit, a.lost, 0)
 	}
 	e.rec.phase, e.rec.point, e.rec.first = fastRecovery, e.snd.nxt, true
 	e.rec.prr = prrState{recoverFS: max(before, e.snd.mss), threshold: e.ctl.Threshold(), window: max(e.pipe(), e.snd.mss)}
@@ -174,12 +174,14 @@ func (e *Engine) endRecovery(now Time, a *acked) {
 }
 
 // congestionEvent tells the controller, and has the peer told if it marks: "reduces its
-// congestion window for any reason" (RFC 3168 section 6.1.2).
-func (e *Engine) congestionEvent(now Time, cause congestion.Cause, found int) {
+// congestion window for any reason" (RFC 3168 section 6.1.2). found was just taken for lost;
+// acked was in flight when the network marked it, as a mark halves the window and not what the
+// acknowledgment has left of it.
+func (e *Engine) congestionEvent(now Time, cause congestion.Cause, found, acked int) {
 	e.rec.answer = answerState{valid: true, ecn: cause == congestion.ECN, order: e.sent.next, until: e.snd.nxt}
 	e.ecn.cwr = e.ecn.on
 	e.ctl.OnLoss(congestion.Loss{Now: time.Duration(now), Cause: cause,
-		InFlight: e.snd.nxt.Sub(e.snd.una), Pipe: e.pipe() + found, Lost: found})
+		InFlight: e.snd.nxt.Sub(e.snd.una) + acked, Pipe: e.pipe() + found + acked, Lost: found})
 }
 
 // reorderTimeout is the reordering timer of RACK: what was given the benefit of the
@@ -233,7 +235,7 @@ func (e *Engine) retransmitTimeout(now Time) {
 	r.undo.again()
 	found := e.giveUp(now)
 	if r.timeouts == 1 {
-		e.congestionEvent(now, congestion.Timeout, found)
+		e.congestionEvent(now, congestion.Timeout, found, 0)
 	}
 	e.checkBlackHole(now)
 	r.phase, r.point = afterTimeout, e.snd.nxt
