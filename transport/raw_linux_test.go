@@ -162,6 +162,12 @@ func TestRawEndpoint(t *testing.T) {
 		t.Errorf("our end is %v, the kernel says %v", a.LocalAddr(), b.RemoteAddr())
 	}
 	swap(t, a, b, 100000)
+	if l, err := e.Listen(uint16(port) ^ 1); err == nil || !strings.Contains(err.Error(), "alone") {
+		if err == nil {
+			l.Close()
+		}
+		t.Errorf("Listen on a port at which nothing arrives: %v", err)
+	}
 	l, err := e.Listen(0)
 	if err != nil {
 		t.Fatal(err)

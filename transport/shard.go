@@ -2,6 +2,7 @@ package transport
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"sync"
@@ -227,6 +228,9 @@ func (s *shard) listen(number uint16, cfg *settings) (*listener.Listener, error)
 	}
 	if number == 0 {
 		return nil, errors.New("the carrier has no port to listen on; name one")
+	}
+	if only := s.local.Port(); s.caps.SamePorts && only != 0 && number != only {
+		return nil, fmt.Errorf("port %d: segments arrive at the carrier's port alone, %d", number, only)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

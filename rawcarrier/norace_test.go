@@ -1,0 +1,5 @@
+//go:build !race
+
+package rawcarrier
+
+const raceEnabled = false
