@@ -256,6 +256,9 @@ func TestTimeWait(t *testing.T) {
 			first(s).do("closewrite")
 			second(s).do("eof", "closewrite")
 			first(s).do("eof", "close")
+			if second(s) == s.o {
+				s.o.do("becomes CLOSED") // our port is free with the acknowledgment of our FIN
+			}
 			second(s).do("close")
 		}
 	}
