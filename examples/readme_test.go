@@ -27,10 +27,14 @@ func readmeServer() {
 	log.Fatal(http.Serve(l, nil))
 }
 
-func readmeRaw() any {
-	c, err := transport.Dial("ip4:tcp", "www.example.org:80")
-	l, err := transport.Listen("ip4:tcp", ":8080")
-	return []any{c, l, err}
+func readmeRawDial() any {
+	conn, err := transport.Dial("ip4:tcp", "www.example.org:80")
+	return []any{conn, err}
+}
+
+func readmeRawListen() any {
+	listener, err := transport.Listen("ip4:tcp", ":8080")
+	return []any{listener, err}
 }
 
 func readmeClient() any {
@@ -47,7 +51,7 @@ func readmeConfig(ctx context.Context) any {
 	return []any{d, l, err}
 }
 
-var _ = []any{readmeServer, readmeClient, readmeConfig}
+var _ = []any{readmeServer, readmeRawDial, readmeRawListen, readmeClient, readmeConfig}
 
 // TestReadmeCode: each Go block of the README stands in this file, which compiles.
 func TestReadmeCode(t *testing.T) {
