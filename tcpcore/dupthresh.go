@@ -35,7 +35,7 @@ func (e *Engine) lostBelow(now Time, end int) (found int, news bool) {
 		if i = e.sent.skipSacked(i); i >= end {
 			break
 		}
-		if r := e.sent.at(i); r.state == inFlight && r.times == 1 {
+		if r := e.sent.at(i); r.state == inFlight && r.times == 1 && !e.forgiveProbe(now, i) {
 			order := r.rate.order
 			found += e.markLost(now, i)
 			news = news || e.rec.unanswered(order)
