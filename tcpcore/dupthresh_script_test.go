@@ -64,3 +64,15 @@ func TestNoRACKProbe(t *testing.T) {
 	s.drain()
 	s.check(s.e.Info().MTUProbes == 1, "another probe at once")
 }
+
+// TestNoRACKWrap: what was judged begins with the stream, and not at sequence number 0.
+func TestNoRACKWrap(t *testing.T) {
+	const clock = 250_000 // of RFC 9293 section 3.4.1 after a second
+	s := newScript(t, "a loss below sequence number 0 is found as any other", Config{NoRACK: true}, Params{ISN: 1<<32 - clock - 1 - 2*1460})
+	s.active(optSACKOK())
+	s.write(6 * 1460)
+	s.drain()
+	s.check(uint32(s.iss) == 1<<32-1-2*1460, "ISS %d", s.iss)
+	s.recv(ACK, 1, 1, optSACK(at(1), at(4)))
+	s.want(ACK, 1, 1, 1460)
+}
