@@ -232,7 +232,7 @@ func (e *Engine) established(now Time, rtt time.Duration) {
 	e.startController(congestion.Start{Now: time.Duration(now), Window: iw, RTT: rtt})
 	e.rec = recoveryState{}
 	e.beginPath(now)
-	e.rack.fack = e.snd.una
+	e.rack.fack, e.rack.judged = e.snd.una, e.snd.una
 	e.keep.lastRecv = now
 	e.armKeepAlive(now)
 	if rtt > 0 {

@@ -7,6 +7,7 @@ package tcpcore
 // retransmission timer.
 func (e *Engine) dupThreshDetect(now Time) (found int, news bool) {
 	k := &e.rack
+	k.judged = k.judged.Max(e.snd.una) // or it would lie ahead when the numbers come round
 	if e.sent.count[sacked] == 0 {
 		return 0, false
 	}
@@ -27,22 +28,16 @@ func (e *Engine) dupThreshDetect(now Time) (found int, news bool) {
 // lostBelow takes what was sent once below record end for lost, as far as it was not judged.
 func (e *Engine) lostBelow(now Time, end int) (found int, news bool) {
 	k := &e.rack
-	from := e.snd.una
-	if from.Less(k.judged) && k.judged.LessEq(e.snd.nxt) {
-		from = k.judged
-	}
-	for i := e.sent.find(from); i < end; i++ {
+	for i := e.sent.find(k.judged); i < end; i++ {
 		if i = e.sent.skipSacked(i); i >= end {
 			break
 		}
-		if r := e.sent.at(i); r.state == inFlight && r.times == 1 {
+		if r := e.sent.at(i); r.state == inFlight && r.times == 1 && !e.forgiveProbe(now, i) {
 			order := r.rate.order
 			found += e.markLost(now, i)
 			news = news || e.rec.unanswered(order)
 		}
 	}
-	if at := e.sent.at(end).seq; from.Less(at) {
-		k.judged = at
-	}
+	k.judged = k.judged.Max(e.sent.at(end).seq)
 	return found, news
 }

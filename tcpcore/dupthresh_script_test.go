@@ -41,3 +41,38 @@ func TestNoRACKHostile(t *testing.T) {
 	i := s.e.Info()
 	s.check(i.SackedSegments == 500 && i.LostSegments >= 490, "%d, %d", i.SackedSegments, i.LostSegments)
 }
+
+// TestNoRACKProbe is RFC 4821 section 7.6.2: a lost probe "SHOULD NOT be interpreted as
+// congestion signal", however its loss is found, and the same size fails but a few times.
+func TestNoRACKProbe(t *testing.T) {
+	cfg, ctl := counted(10)
+	cfg.NoRACK = true
+	s := narrowPath(t, "a probe that is lost by count is sent again in pieces, and nothing is made of it", cfg)
+	s.write(60_000)
+	s.drain()
+	s.advance(scriptRTT)
+	s.recv(ACK, 1, 1, optSACK(1461, 1461+3*1200))
+	s.want(ACK, 1, 1, 1200)
+	s.want(ACK, 1201, 1, 260)
+	s.drain()
+	in := s.e.Info()
+	s.check(len(ctl.losses) == 0 && in.FastRecoveries == 0 && in.MTUProbesLost == 1 && in.SendMSS == 1200,
+		"%d reactions, %d recoveries, MSS %d", len(ctl.losses), in.FastRecoveries, in.SendMSS)
+	s.advance(scriptRTT)
+	s.recv(ACK, 1, relative(s.e.snd.nxt, s.iss))
+	s.write(10_000)
+	s.drain()
+	s.check(s.e.Info().MTUProbes == 1, "another probe at once")
+}
+
+// TestNoRACKWrap: what was judged begins with the stream, and not at sequence number 0.
+func TestNoRACKWrap(t *testing.T) {
+	const clock = 250_000 // of RFC 9293 section 3.4.1 after a second
+	s := newScript(t, "a loss below sequence number 0 is found as any other", Config{NoRACK: true}, Params{ISN: 1<<32 - clock - 1 - 2*1460})
+	s.active(optSACKOK())
+	s.write(6 * 1460)
+	s.drain()
+	s.check(uint32(s.iss) == 1<<32-1-2*1460, "ISS %d", s.iss)
+	s.recv(ACK, 1, 1, optSACK(at(1), at(4)))
+	s.want(ACK, 1, 1, 1460)
+}

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"example.com/culvert/tcpcore/segment"
 )
 
 // TestLend moves a stream to a reader who lends a buffer now and then, over a path that
@@ -97,5 +99,43 @@ func TestLendPart(t *testing.T) {
 	k, _ := p.b.Read(p.now, p.r)
 	if got := string(lent[:n]) + string(p.r[:k]); n != 5 || got != "hello, world" {
 		t.Errorf("%d bytes, %q in all", n, got)
+	}
+}
+
+// TestLendOnePiece: a reader who lends gets one piece of the stream, also when another takes
+// what came after the beginning of it.
+func TestLendOnePiece(t *testing.T) {
+	p := newBulkPair(t, Config{}, 1480)
+	p.a.SetNoDelay(true)
+	lent := make([]byte, 100)
+	p.b.Lend(lent)
+	send := func(s string) {
+		p.a.Write(p.now, []byte(s))
+		for p.a.Output(p.now, &p.t) {
+			if err := segment.Parse(&p.seg, p.t.Buf); err != nil {
+				t.Fatal(err)
+			}
+			p.b.Input(p.now, &p.seg)
+		}
+	}
+	send("one")
+	p.a.Write(p.now, []byte("two"))
+	p.a.Output(p.now, &p.t)
+	late := bytes.Clone(p.t.Buf)
+	send("three") // lies beyond a hole
+	if err := segment.Parse(&p.seg, late); err != nil {
+		t.Fatal(err)
+	}
+	p.b.Input(p.now, &p.seg)
+	n, _ := p.b.Read(p.now, p.r)
+	if string(p.r[:n]) != "twothree" {
+		t.Fatalf("another reader got %q", p.r[:n])
+	}
+	send("four")
+	if n := p.b.TakeBack(); string(lent[:n]) != "one" {
+		t.Errorf("the reader who lent got %q", lent[:n])
+	}
+	if n, _ := p.b.Read(p.now, p.r); string(p.r[:n]) != "four" {
+		t.Errorf("what came last is %q", p.r[:n])
 	}
 }

@@ -230,7 +230,7 @@ func (e *Engine) mtuProbeFailed(now Time, r *record, alone bool) {
 	}
 }
 
-// forgiveProbe reports whether record i, which RACK takes for lost, is a probe whose loss
+// forgiveProbe reports whether record i, which is taken for lost, is a probe whose loss
 // is no sign of congestion, and marks it as lost if so.
 func (e *Engine) forgiveProbe(now Time, i int) bool {
 	r := e.sent.at(i)

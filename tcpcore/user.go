@@ -170,6 +170,9 @@ func (e *Engine) Peek(now Time, p []byte) (int, error) {
 // when that is worth a segment.
 func (e *Engine) consume(now Time, n int) {
 	e.rcv.buf.drop(n)
+	if e.rcv.got > 0 {
+		e.rcv.lent = e.rcv.lent[:0] // a reader who lends gets one piece of the stream
+	}
 	e.consumed(now, n)
 }
 
