@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"example.com/culvert/tcpcore/segment"
 )
 
 // TestLend moves a stream to a reader who lends a buffer now and then, over a path that
@@ -97,5 +99,43 @@ func TestLendPart(t *testing.T) {
 	k, _ := p.b.Read(p.now, p.r)
 	if got := string(lent[:n]) + string(p.r[:k]); n != 5 || got != "hello, world" {
 		t.Errorf("%d bytes, %q in all", n, got)
+	}
+}
+
+// TestLendBesideReader: once another reader took what is behind the bytes in a lent buffer,
+// no more goes there: what one reader gets is one piece of the stream.
+func TestLendBesideReader(t *testing.T) {
+	p := newBulkPair(t, Config{}, 1480)
+	p.a.SetNoDelay(true)
+	write := func(text string) []byte {
+		p.a.Write(p.now, []byte(text))
+		if !p.a.Output(p.now, &p.t) {
+			t.Fatalf("%q is not sent", text)
+		}
+		return append([]byte(nil), p.t.Buf...)
+	}
+	arrive := func(b []byte) {
+		var s segment.Segment
+		if err := segment.Parse(&s, b); err != nil {
+			t.Fatal(err)
+		}
+		p.b.Input(p.now, &s)
+	}
+	lent := make([]byte, 100)
+	p.b.Lend(lent)
+	one, two, three, four := write("one"), write("two"), write("three"), write("four")
+	arrive(one)
+	arrive(three)
+	arrive(two)
+	k, _ := p.b.Read(p.now, p.r)
+	if got := string(p.r[:k]); got != "twothree" {
+		t.Errorf("the other reader got %q", got)
+	}
+	arrive(four)
+	if n := p.b.TakeBack(); string(lent[:n]) != "one" {
+		t.Errorf("who lent got %q, and the other reader what is in the middle", lent[:n])
+	}
+	if k, _ := p.b.Read(p.now, p.r); string(p.r[:k]) != "four" {
+		t.Errorf("then came %q", p.r[:k])
 	}
 }

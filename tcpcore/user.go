@@ -170,6 +170,10 @@ func (e *Engine) Peek(now Time, p []byte) (int, error) {
 // when that is worth a segment.
 func (e *Engine) consume(now Time, n int) {
 	e.rcv.buf.drop(n)
+	if n > 0 {
+		// What follows does not continue what a lent buffer holds already.
+		e.rcv.lent = e.rcv.lent[:0]
+	}
 	e.consumed(now, n)
 }
 
