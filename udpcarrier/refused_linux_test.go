@@ -295,6 +295,18 @@ func TestReportMetBySender(t *testing.T) {
 			}
 			hear(t, live, 2)
 		}
+		// Nor does a call of the reader swallow it, which comes at the same time.
+		send(t, c, to(dead))
+		send(t, c, to(live.LocalAddr()))
+		runtime.GC()
+		c.Interrupt()
+		if d := next(t, c); !errors.Is(d.Err, syscall.ECONNREFUSED) || d.Peer != dead {
+			t.Errorf("%v about %v, want ECONNREFUSED about %v", d.Err, d.Peer, dead)
+		}
+		if b, err := c.ReadBatch(); err != carrier.ErrInterrupted {
+			t.Errorf("ReadBatch: %v, %v, want ErrInterrupted", b, err)
+		}
+		hear(t, live, 1)
 		// And no deadline stays behind.
 		send(t, live, to(c.LocalAddr()))
 		if d := next(t, c); d.Err != nil {
