@@ -315,6 +315,31 @@ func TestReportMetBySender(t *testing.T) {
 	}
 }
 
+// On a wildcard a report tells the address of ours that it is about, by which its connection
+// is known.
+func TestReportOnWildcard(t *testing.T) {
+	for _, network := range []string{"udp", "udp4", "udp6"} {
+		c := must[*Carrier](t)(Listen(network, netip.AddrPort{}, Options{}))
+		defer c.Close()
+		for _, ip := range []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 9}), loopback6} {
+			if network == "udp4" && ip.Is6() || network == "udp6" && ip.Is4() {
+				continue
+			}
+			dead := deadPort(t, ip)
+			for _, local := range []netip.Addr{{}, ip} {
+				want := local
+				if !local.IsValid() {
+					want = map[bool]netip.Addr{true: loopback4, false: loopback6}[ip.Is4()]
+				}
+				send(t, c, carrier.Datagram{Peer: dead, Local: local, Data: make([]byte, 20)})
+				if d := next(t, c); d.Err == nil || d.Peer != dead || d.Local != want {
+					t.Errorf("%s: %v about %v from %v, want from %v", network, d.Err, d.Peer, d.Local, want)
+				}
+			}
+		}
+	}
+}
+
 // An IPv6 peer of an IPv4 socket is an error, not a panic.
 func TestOtherFamily(t *testing.T) {
 	c := must[*Carrier](t)(Listen("udp4", at(loopback4, 0), Options{}))
