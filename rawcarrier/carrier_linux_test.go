@@ -255,6 +255,14 @@ func TestReports(t *testing.T) {
 			t.Errorf("code %d: %v about %v from %v, %d octets", code, d.Err, d.Peer, d.Local, len(d.Data))
 		}
 	}
+	// However many come that are useless, the one behind them is not left lying.
+	for range 5 * maxReports {
+		send(a.LocalAddr(), icmpUnreachable, 3, true)
+	}
+	send(a.LocalAddr(), icmpUnreachable, 1, false)
+	if d := next(t, a); d.Err != unreachables[1] {
+		t.Errorf("behind useless ones: %v", d.Err)
+	}
 	// They are no errors of the socket: what is sent next goes its way.
 	if _, err := a.WriteBatch([]carrier.Datagram{{Peer: other.LocalAddr(), Data: seg(a.LocalAddr(), other.LocalAddr(), 40)}}); err != nil {
 		t.Error(err)

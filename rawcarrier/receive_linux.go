@@ -113,8 +113,9 @@ func (s *socket) try() bool {
 		in.errno = errno
 		return true
 	}
-	in.reports = s.takeReports()
-	return in.reports != nil
+	var more bool
+	in.reports, more = s.takeReports()
+	return in.reports != nil || more
 }
 
 func (s *socket) read() (*carrier.Batch, error) {
@@ -134,6 +135,9 @@ func (s *socket) read() (*carrier.Batch, error) {
 			return in.reports, nil
 		}
 		r := in.r
+		if r == nil {
+			continue // reports that were none, and perhaps more of them
+		}
 		in.r = nil
 		if s.fill(r, in.n) {
 			return &r.batch, nil
@@ -193,16 +197,16 @@ func arrivedAt(b []byte) netip.Addr {
 	return netip.Addr{}
 }
 
-// takeReports reads ICMP errors; nil if there are none that matter.
-func (s *socket) takeReports() *carrier.Batch {
-	var b *carrier.Batch
+// takeReports reads ICMP errors, b is nil if there are none that matter. With more there may be
+// others, for which the poller would not call again.
+func (s *socket) takeReports() (b *carrier.Batch, more bool) {
 	for range maxReports {
 		// Routers quote up to 576 octets in all (RFC 1812 section 4.3.2.3), some more.
 		buf := make([]byte, 1500)
 		n, _, errno := syscall.Syscall6(unix.SYS_RECVFROM, uintptr(s.icmpFD),
 			uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), unix.MSG_DONTWAIT, 0, 0)
 		if errno != 0 {
-			break
+			return b, false
 		}
 		h, ok := parseHeader(buf[:n])
 		if !ok {
@@ -222,5 +226,5 @@ func (s *socket) takeReports() *carrier.Batch {
 		}
 		b.Datagrams = append(b.Datagrams, d)
 	}
-	return b
+	return b, true
 }

@@ -32,7 +32,7 @@ func (l *batchLink) reports() *carrier.Batch {
 			if e == 0 {
 				continue
 			}
-			d := carrier.Datagram{Peer: peerOf(from), Data: quote[:n:n], Err: e}
+			d := carrier.Datagram{Peer: peerOf(from), Local: reportedTo(oob[:oobn]), Data: quote[:n:n], Err: e}
 			if l.c.caps.Connected.IsValid() {
 				d.Peer = l.c.caps.Connected
 			}
@@ -75,6 +75,25 @@ func parseExtendedError(b []byte) (e syscall.Errno, mtu int) {
 		b = rest
 	}
 	return 0, 0
+}
+
+// reportedTo is the address that a report was sent to, from which the segment came that it is
+// about: on a wildcard a connection is known by it.
+func reportedTo(b []byte) (a netip.Addr) {
+	for len(b) >= unix.SizeofCmsghdr {
+		h, data, rest, err := unix.ParseOneSocketControlMessage(b)
+		if err != nil {
+			break
+		}
+		switch {
+		case h.Level == unix.IPPROTO_IP && h.Type == unix.IP_PKTINFO && len(data) >= unix.SizeofInet4Pktinfo:
+			a = netip.AddrFrom4([4]byte(data[8:12])) // ipi_addr; ipi_spec_dst is not filled in
+		case h.Level == unix.IPPROTO_IPV6 && h.Type == unix.IPV6_PKTINFO && len(data) >= unix.SizeofInet6Pktinfo && !a.IsValid():
+			a = netip.AddrFrom16([16]byte(data[:16])).Unmap()
+		}
+		b = rest
+	}
+	return a
 }
 
 // peerOf is the destination of the segment that a report is about.

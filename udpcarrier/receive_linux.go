@@ -145,7 +145,14 @@ func (in *inbound) try(sys syscalls, fd uintptr) bool {
 
 func (l *batchLink) read() (*carrier.Batch, error) {
 	for failures := 0; ; {
-		if err := l.receive(); err != nil {
+		if err := l.receive(); err == carrier.ErrInterrupted {
+			// The call may have met with a sender's knock, which is only heard once.
+			if b := l.reports(); b != nil {
+				l.interrupt()
+				return b, nil
+			}
+			return nil, err
+		} else if err != nil {
 			return nil, err
 		}
 		if r := l.in.r; r != nil {

@@ -295,10 +295,47 @@ func TestReportMetBySender(t *testing.T) {
 			}
 			hear(t, live, 2)
 		}
+		// Nor does a call of the reader swallow it, which comes at the same time.
+		send(t, c, to(dead))
+		send(t, c, to(live.LocalAddr()))
+		runtime.GC()
+		c.Interrupt()
+		if d := next(t, c); !errors.Is(d.Err, syscall.ECONNREFUSED) || d.Peer != dead {
+			t.Errorf("%v about %v, want ECONNREFUSED about %v", d.Err, d.Peer, dead)
+		}
+		if b, err := c.ReadBatch(); err != carrier.ErrInterrupted {
+			t.Errorf("ReadBatch: %v, %v, want ErrInterrupted", b, err)
+		}
+		hear(t, live, 1)
 		// And no deadline stays behind.
 		send(t, live, to(c.LocalAddr()))
 		if d := next(t, c); d.Err != nil {
 			t.Errorf("a report: %v", d.Err)
+		}
+	}
+}
+
+// On a wildcard a report tells the address of ours that it is about, by which its connection
+// is known.
+func TestReportOnWildcard(t *testing.T) {
+	for _, network := range []string{"udp", "udp4", "udp6"} {
+		c := must[*Carrier](t)(Listen(network, netip.AddrPort{}, Options{}))
+		defer c.Close()
+		for _, ip := range []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 9}), loopback6} {
+			if network == "udp4" && ip.Is6() || network == "udp6" && ip.Is4() {
+				continue
+			}
+			dead := deadPort(t, ip)
+			for _, local := range []netip.Addr{{}, ip} {
+				want := local
+				if !local.IsValid() {
+					want = map[bool]netip.Addr{true: loopback4, false: loopback6}[ip.Is4()]
+				}
+				send(t, c, carrier.Datagram{Peer: dead, Local: local, Data: make([]byte, 20)})
+				if d := next(t, c); d.Err == nil || d.Peer != dead || d.Local != want {
+					t.Errorf("%s: %v about %v from %v, want from %v", network, d.Err, d.Peer, d.Local, want)
+				}
+			}
 		}
 	}
 }
