@@ -183,6 +183,9 @@ func (x *Conn) SetController(make func() tcpcore.Controller) error {
 		if make == nil {
 			return errors.New("SetController: make is nil")
 		}
+		if make() == nil {
+			return errors.New("SetController: make returns nil")
+		}
 		x.c.engine.SetController(now, make)
 		return nil
 	})

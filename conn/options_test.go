@@ -226,7 +226,8 @@ func TestSetCongestion(t *testing.T) {
 		if err := a.SetController(congestion.NewReno); err != nil || a.Info().CongestionControl != "reno" {
 			t.Errorf("%s: %v", a.Info().CongestionControl, err)
 		}
-		for what, err := range map[string]error{"nosuch": a.SetCongestion("nosuch"), "SetController": a.SetController(nil)} {
+		for what, err := range map[string]error{"nosuch": a.SetCongestion("nosuch"), "SetController": a.SetController(nil),
+			"SetController: make returns": a.SetController(func() tcpcore.Controller { return nil })} {
 			if err == nil || !bytes.Contains([]byte(err.Error()), []byte(what)) {
 				t.Errorf("%s: %v", what, err)
 			}

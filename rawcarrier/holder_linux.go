@@ -33,7 +33,8 @@ func hold(laddr netip.AddrPort) (*holder, error) {
 	// The filter first: there is no moment at which the socket accepts anything.
 	if err := attach(fd, dropAll); err != nil {
 		h.release()
-		return nil, err
+		// Some kernels want more for a filter on a TCP socket than for the raw one.
+		return nil, privilege(err, "a filter on a TCP socket", "cap_net_admin,cap_net_raw")
 	}
 	if err := unix.Bind(fd, sa); err != nil {
 		h.release()

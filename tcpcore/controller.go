@@ -20,7 +20,9 @@ func (e *Engine) startController(s congestion.Start) {
 	s.MSS, s.NoSACK, s.AfterIdle = e.snd.mss, !e.sack, e.cfg.AfterIdle
 	// Two connections draw different lots.
 	s.Seed = uint64(e.p.TimestampOffset)<<32 | uint64(e.p.LocalPort)<<16 | uint64(e.remote)
-	e.ctl = e.cfg.Congestion()
+	if e.ctl = e.cfg.Congestion(); e.ctl == nil {
+		e.ctl = congestion.NewReno() // a factory may fail when nobody can be told
+	}
 	e.ctl.Start(s)
 }
 

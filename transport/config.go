@@ -19,8 +19,8 @@ type Config struct {
 	// CongestionControl names the congestion control; congestion.Names lists the
 	// known ones. Default "cubic".
 	CongestionControl string
-	// Controller makes the congestion controller of each connection, instead of a
-	// named one. Default nil.
+	// Controller makes the congestion controller of each connection, and one more to
+	// see that it does, instead of a named one. Default nil.
 	Controller func() congestion.Controller
 
 	// MSS bounds the maximum segment size, both that we announce and that we use, in
@@ -271,6 +271,9 @@ func (c *Config) settings() (*settings, error) {
 	name := c.CongestionControl
 	if name != "" && c.Controller != nil {
 		return nil, fmt.Errorf("Config.Controller: is set, and so is CongestionControl (%q)", name)
+	}
+	if c.Controller != nil && c.Controller() == nil {
+		return nil, fmt.Errorf("Config.Controller: returns nil")
 	}
 	if c.Controller == nil {
 		if name == "" {

@@ -106,8 +106,12 @@ func TestCongestionControl(t *testing.T) {
 	}
 	made := 0
 	s, err = (&Config{Controller: func() congestion.Controller { made++; return congestion.NewReno() }}).settings()
-	if err != nil || s.core.Congestion() == nil || made != 1 {
+	if err != nil || s.core.Congestion() == nil || made != 2 { // one was made to see that it can be
 		t.Errorf("by factory: %v", err)
+	}
+	_, err = (&Config{Controller: func() congestion.Controller { return nil }}).settings()
+	if err == nil || !strings.HasPrefix(err.Error(), "Config.Controller: ") {
+		t.Errorf("a factory that makes nothing: %v", err)
 	}
 }
 

@@ -3,7 +3,8 @@ package congestion
 import "time"
 
 // BBROptions are the constants of BBR that can be chosen. A zero stands for the value of
-// draft-ietf-ccwg-bbr, which is what to use on a path that is shared with others.
+// draft-ietf-ccwg-bbr, which is what to use on a path that is shared with others; a negative
+// number too, and what is beyond reason counts as the bound of it.
 type BBROptions struct {
 	// LossThreshold is the part of what is in flight that may be lost in a round trip
 	// while bandwidth is probed for (BBR.LossThresh). Above its default the rest of the loss
