@@ -37,7 +37,8 @@ type Dialer struct {
 	// LocalAddr is the address to dial from, a *net.TCPAddr or *net.UDPAddr. With a
 	// port, that is the port of UDP and of the TCP header, and the socket is shared with
 	// a listener and other dials of this process on the same address; so two hosts
-	// that dial each other's ports meet (RFC 9293 section 3.5, simultaneous open).
+	// that dial each other's ports meet (RFC 9293 section 3.5, simultaneous open), unless
+	// a NAT changes a port.
 	// Default the system's choice.
 	LocalAddr net.Addr
 	// FallbackDelay is how long to wait for one address family before the other one is
