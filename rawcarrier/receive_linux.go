@@ -4,81 +4,17 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"sync"
 	"syscall"
 	"unsafe"
 
 	"example.com/culvert/carrier"
+	"example.com/culvert/internal/cmsg"
+	"example.com/culvert/internal/mmsg"
 	"example.com/culvert/tcpcore/segment"
 	"golang.org/x/sys/unix"
 )
 
-// Sizes of a batch, in messages. A carrier that has been waiting starts with a short
-// one; one that fills it with small messages gets a long one next. Large ones gain
-// nothing, and would leave the processor's caches.
-const (
-	shortBatch   = 8
-	longBatch    = 32
-	smallMessage = 8 << 10 // bytes, on average
-	// A message may be several segments that the kernel joined, as long as an IP
-	// datagram can be.
-	messageRoom = 1 << 16
-	receiveOOB  = 64 // IP_PKTINFO, with room to spare
-	maxReports  = 16 // taken at once; more wait for the next call
-)
-
-// reader is a batch with everything that receiving it takes.
-type reader struct {
-	batch carrier.Batch
-	pool  *sync.Pool
-	ms    []unix.Mmsghdr
-	iovs  []unix.Iovec
-	oobs  [][receiveOOB]byte
-	data  []byte
-	ds    []carrier.Datagram
-}
-
-// Readers are shared by all sockets: only those that have something hold a reader.
-var shortReaders, longReaders sync.Pool
-
-func init() {
-	shortReaders.New = func() any { return newReader(&shortReaders, shortBatch) }
-	longReaders.New = func() any { return newReader(&longReaders, longBatch) }
-}
-
-func newReader(pool *sync.Pool, size int) *reader {
-	r := &reader{
-		pool: pool,
-		ms:   make([]unix.Mmsghdr, size), iovs: make([]unix.Iovec, size), oobs: make([][receiveOOB]byte, size),
-		data: make([]byte, size*messageRoom), ds: make([]carrier.Datagram, size),
-	}
-	for i := range r.ms {
-		r.iovs[i].Base = &r.data[i*messageRoom]
-		r.iovs[i].SetLen(messageRoom)
-		h := &r.ms[i].Hdr
-		h.Iov = &r.iovs[i]
-		h.SetIovlen(1)
-		h.Control = &r.oobs[i][0]
-		h.SetControllen(receiveOOB)
-	}
-	r.batch.Free = func(*carrier.Batch) { r.release(len(r.ms)) }
-	return r
-}
-
-// release gives the reader back, of whose messages the first n were used.
-func (r *reader) release(n int) {
-	for i := range n {
-		r.ms[i].Hdr.SetControllen(receiveOOB)
-	}
-	r.pool.Put(r)
-}
-
-func (r *reader) bytes() (n int) {
-	for i := range r.ms {
-		n += int(r.ms[i].Len)
-	}
-	return n
-}
+const maxReports = 16 // taken at once; more wait for the next call
 
 // inbound is what belongs to whoever reads a socket.
 type inbound struct {
@@ -87,7 +23,7 @@ type inbound struct {
 	busy    bool // the last batch was full of small messages
 
 	// What receive found: r with n messages, reports, or an error.
-	r       *reader
+	r       *mmsg.Reader
 	n       int
 	reports *carrier.Batch
 	errno   syscall.Errno
@@ -96,18 +32,13 @@ type inbound struct {
 // try looks at both sockets and reports whether there is anything to tell.
 func (s *socket) try() bool {
 	in := &s.in
-	pool := &shortReaders
-	if in.busy {
-		pool = &longReaders
-	}
-	r := pool.Get().(*reader)
-	n, errno := mmsg(unix.SYS_RECVMMSG, uintptr(s.fd), r.ms)
+	r := mmsg.Get(in.busy)
+	n, errno := mmsg.Recv(uintptr(s.fd), r.Messages)
 	if errno == 0 {
-		in.r, in.n = r, n
-		in.busy = n == len(r.ms) && r.bytes() < n*smallMessage
+		in.r, in.n, in.busy = r, n, r.Busy(n)
 		return true
 	}
-	r.release(0)
+	r.Release(0)
 	in.busy = false
 	if errno != unix.EAGAIN {
 		in.errno = errno
@@ -140,30 +71,28 @@ func (s *socket) read() (*carrier.Batch, error) {
 		}
 		in.r = nil
 		if s.fill(r, in.n) {
-			return &r.batch, nil
+			return &r.Batch, nil
 		}
-		r.release(in.n)
+		r.Release(in.n)
 	}
 }
 
 // fill turns n messages into datagrams and reports whether any is worth handing on.
-func (s *socket) fill(r *reader, n int) bool {
-	ds := r.ds[:0]
-	for i := range r.ms[:n] {
-		m := &r.ms[i].Hdr
-		if m.Flags&unix.MSG_TRUNC != 0 {
+func (s *socket) fill(r *mmsg.Reader, n int) bool {
+	ds := r.Datagrams[:0]
+	for i := range r.Messages[:n] {
+		if r.Messages[i].Hdr.Flags&unix.MSG_TRUNC != 0 {
 			s.c.counts.truncated.Add(1)
 			continue
 		}
-		size := int(r.ms[i].Len)
-		h, ok := parseHeader(r.data[i*messageRoom:][:size:size])
+		h, ok := parseHeader(r.Data(i))
 		if !ok || h.protocol != protocolTCP || len(h.payload) < tcpHeader || !unicast(h.src) {
 			s.c.counts.strange.Add(1)
 			continue
 		}
 		// RFC 9293 MUST-57: not what was sent to many. The address that it arrived at is
 		// then another one than its destination.
-		if local := arrivedAt(r.oobs[i][:m.Controllen]); local.IsValid() && local != h.dst || !unicast(h.dst) {
+		if local := arrivedAt(r.Control(i)); local.IsValid() && local != h.dst || !unicast(h.dst) {
 			s.c.counts.strange.Add(1)
 			continue
 		}
@@ -178,21 +107,16 @@ func (s *socket) fill(r *reader, n int) bool {
 			Verified: segment.PartialChecksum(h.payload, h.src, h.dst),
 		})
 	}
-	r.batch.Datagrams = ds
+	r.Batch.Datagrams = ds
 	return len(ds) > 0
 }
 
 // arrivedAt finds the address of ours that a datagram came to (IP_PKTINFO of ip(7)).
 func arrivedAt(b []byte) netip.Addr {
-	for len(b) >= unix.SizeofCmsghdr {
-		h, data, rest, err := unix.ParseOneSocketControlMessage(b)
-		if err != nil {
-			break
-		}
+	for h, data := range cmsg.All(b) {
 		if h.Level == unix.IPPROTO_IP && h.Type == unix.IP_PKTINFO && len(data) >= unix.SizeofInet4Pktinfo {
 			return netip.AddrFrom4([4]byte(data[4:8])) // ipi_spec_dst
 		}
-		b = rest
 	}
 	return netip.Addr{}
 }

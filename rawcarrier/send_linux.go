@@ -10,6 +10,8 @@ import (
 	"unsafe"
 
 	"example.com/culvert/carrier"
+	"example.com/culvert/internal/cmsg"
+	"example.com/culvert/internal/mmsg"
 	"golang.org/x/sys/unix"
 )
 
@@ -43,7 +45,7 @@ var writers = sync.Pool{New: func() any {
 		w.ms[i].Hdr.Iov = &w.iovs[i]
 		w.ms[i].Hdr.SetIovlen(1)
 	}
-	w.try = func(fd uintptr) { w.sent, w.errno = mmsg(unix.SYS_SENDMMSG, fd, w.ms[w.first:w.last]) }
+	w.try = func(fd uintptr) { w.sent, w.errno = mmsg.Send(fd, w.ms[w.first:w.last]) }
 	w.wait = func(fd uintptr) bool {
 		w.try(fd)
 		return w.errno != unix.EAGAIN
@@ -187,27 +189,16 @@ func appendControl(b []byte, k controlKey) []byte {
 		var info [unix.SizeofInet4Pktinfo]byte
 		a := k.source.As4()
 		copy(info[4:], a[:])
-		b = appendMessage(b, unix.IP_PKTINFO, info[:])
+		b = cmsg.Append(b, unix.IPPROTO_IP, unix.IP_PKTINFO, info[:])
 	}
 	var n [4]byte
 	if k.trafficClass != 0 {
 		binary.NativeEndian.PutUint32(n[:], uint32(k.trafficClass))
-		b = appendMessage(b, unix.IP_TOS, n[:])
+		b = cmsg.Append(b, unix.IPPROTO_IP, unix.IP_TOS, n[:])
 	}
 	if k.hopLimit != 0 {
 		binary.NativeEndian.PutUint32(n[:], uint32(k.hopLimit))
-		b = appendMessage(b, unix.IP_TTL, n[:])
+		b = cmsg.Append(b, unix.IPPROTO_IP, unix.IP_TTL, n[:])
 	}
-	return b
-}
-
-// appendMessage appends one control message of IPv4, padded as cmsg(3) wants it.
-func appendMessage(b []byte, kind int32, data []byte) []byte {
-	at := len(b)
-	b = append(b, make([]byte, unix.CmsgSpace(len(data)))...)
-	h := (*unix.Cmsghdr)(unsafe.Pointer(&b[at]))
-	h.Level, h.Type = unix.IPPROTO_IP, kind
-	h.SetLen(unix.CmsgLen(len(data)))
-	copy(b[at+unix.CmsgLen(0):], data)
 	return b
 }

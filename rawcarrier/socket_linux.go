@@ -6,9 +6,6 @@ import (
 	"net/netip"
 	"os"
 	"syscall"
-	"unsafe"
-
-	"golang.org/x/sys/unix"
 )
 
 // socket is a raw socket for segments, one for ICMP errors, and the holder of the port.
@@ -48,19 +45,4 @@ func (s *socket) close() error {
 		err = errors.Join(err, s.hold.release())
 	}
 	return err
-}
-
-// mmsg makes the system call num, sendmmsg or recvmmsg, without waiting: x/net's batches
-// would allocate an address for each message.
-func mmsg(num uintptr, fd uintptr, ms []unix.Mmsghdr) (int, syscall.Errno) {
-	for {
-		n, _, errno := syscall.Syscall6(num, fd, uintptr(unsafe.Pointer(&ms[0])), uintptr(len(ms)), unix.MSG_DONTWAIT, 0, 0)
-		switch errno {
-		case 0:
-			return int(n), 0
-		case unix.EINTR:
-		default:
-			return 0, errno
-		}
-	}
 }

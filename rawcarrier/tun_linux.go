@@ -11,6 +11,7 @@ import (
 	"unsafe"
 
 	"example.com/culvert/carrier"
+	"example.com/culvert/internal/mmsg"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,8 +25,7 @@ type tun struct {
 
 	// Of whoever reads: receive is made once, so that it costs nothing.
 	receive func(fd uintptr) bool
-	r       *reader
-	sizes   [longBatch]int
+	r       *mmsg.Reader
 	n       int
 	errno   syscall.Errno
 }
@@ -107,19 +107,19 @@ func (t *tun) close() error { return t.file.Close() }
 
 // try reads what is there, a datagram a call, and reports whether there was anything.
 func (t *tun) try(fd uintptr) bool {
-	r := longReaders.Get().(*reader)
-	for t.n = 0; t.n < longBatch; t.n++ {
-		n, errno := sysRead(fd, r.data[t.n*messageRoom:][:messageRoom])
+	r := mmsg.Get(true)
+	for t.n = 0; t.n < len(r.Messages); t.n++ {
+		n, errno := sysRead(fd, r.Buffer(t.n))
 		if errno != 0 {
 			if t.errno = errno; t.n > 0 || errno == unix.EAGAIN {
 				t.errno = 0
 			}
 			break
 		}
-		t.sizes[t.n] = n
+		r.Messages[t.n].Len = uint32(n)
 	}
 	if t.n == 0 {
-		r.release(0)
+		r.Release(0)
 		return t.errno != 0
 	}
 	t.r = r
@@ -150,18 +150,18 @@ func (t *tun) read() (*carrier.Batch, error) {
 		r := t.r
 		t.r = nil
 		if t.fill(r) {
-			return &r.batch, nil
+			return &r.Batch, nil
 		}
-		r.release(0)
+		r.Release(0)
 	}
 }
 
 // fill turns what was read into datagrams, answers echo requests, and reports whether
 // there is something to hand on.
-func (t *tun) fill(r *reader) bool {
-	ds := r.ds[:0]
-	for i, size := range t.sizes[:t.n] {
-		b := r.data[i*messageRoom:][:size:size]
+func (t *tun) fill(r *mmsg.Reader) bool {
+	ds := r.Datagrams[:0]
+	for i := range t.n {
+		b := r.Data(i)
 		h, ok := parseHeader(b)
 		if !ok || h.dst != t.own || !unicast(h.src) {
 			// Such as IPv6's search for neighbours, and what is sent to many.
@@ -187,7 +187,7 @@ func (t *tun) fill(r *reader) bool {
 			t.c.counts.strange.Add(1)
 		}
 	}
-	r.batch.Datagrams = ds
+	r.Batch.Datagrams = ds
 	return len(ds) > 0
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/culvert/carrier"
+	"example.com/culvert/internal/mmsg"
 )
 
 // A trainBench sends 44 segments of 1452 bytes and receives them, in one goroutine: what the
@@ -18,7 +19,7 @@ type trainBench struct {
 
 	w           *writer
 	out         int // messages
-	short, long *reader
+	short, long *mmsg.Reader
 }
 
 const (
@@ -37,7 +38,7 @@ func newTrainBench(b *testing.B, o Options) *trainBench {
 	if t.out, err = t.from.link.(*batchLink).load(t.w, t.ds, &next, -1); err != nil {
 		b.Fatal(err)
 	}
-	t.short, t.long = newReader(&shortReaders, shortBatch), newReader(&longReaders, longBatch)
+	t.short, t.long = mmsg.Get(false), mmsg.Get(true)
 	b.SetBytes(benchSize)
 	b.ReportAllocs()
 	return t
@@ -70,13 +71,12 @@ func (t *trainBench) raw() {
 	got := 0
 	t.to.link.(*batchLink).raw.Control(func(fd uintptr) {
 		for r := t.short; got < benchSegments*benchSize; r = t.long {
-			k, errno := kernel{}.recvmmsg(fd, r.ms)
+			k, errno := kernel{}.recvmmsg(fd, r.Messages)
 			if errno != 0 {
 				t.b.Fatal(errno)
 			}
 			for i := range k {
-				got += int(r.ms[i].Len)
-				r.arm(i)
+				got += len(r.Data(i))
 			}
 		}
 	})

@@ -5,6 +5,7 @@ package udpcarrier
 import (
 	"net/netip"
 
+	"example.com/culvert/internal/cmsg"
 	"golang.org/x/sys/unix"
 )
 
@@ -21,16 +22,12 @@ func appendControl(b []byte, k controlKey) []byte {
 	var info [unix.SizeofInet6Pktinfo]byte
 	src := k.source.As16()
 	copy(info[:], src[:])
-	return appendMessage(b, unix.IPPROTO_IPV6, unix.IPV6_PKTINFO, info[:])
+	return cmsg.Append(b, unix.IPPROTO_IPV6, unix.IPV6_PKTINFO, info[:])
 }
 
 // parseControl reads the address that a datagram was sent to.
 func parseControl(b []byte) (m received) {
-	for len(b) >= unix.SizeofCmsghdr {
-		h, data, rest, err := unix.ParseOneSocketControlMessage(b)
-		if err != nil {
-			break
-		}
+	for h, data := range cmsg.All(b) {
 		switch {
 		case h.Level == unix.IPPROTO_IP && h.Type == unix.IP_RECVDSTADDR && len(data) >= 4:
 			m.local = netip.AddrFrom4([4]byte(data))
@@ -39,7 +36,6 @@ func parseControl(b []byte) (m received) {
 				m.local = a.Unmap()
 			}
 		}
-		b = rest
 	}
 	return m
 }

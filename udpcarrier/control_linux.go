@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 
+	"example.com/culvert/internal/cmsg"
 	"golang.org/x/sys/unix"
 )
 
@@ -17,47 +18,43 @@ func appendControl(b []byte, k controlKey) []byte {
 			var info [unix.SizeofInet4Pktinfo]byte
 			src := k.source.As4()
 			copy(info[4:], src[:])
-			b = appendMessage(b, unix.IPPROTO_IP, unix.IP_PKTINFO, info[:])
+			b = cmsg.Append(b, unix.IPPROTO_IP, unix.IP_PKTINFO, info[:])
 		case !k.v4 && !k.source.Is4():
 			// struct in6_pktinfo (RFC 3542 section 6): address, interface index.
 			var info [unix.SizeofInet6Pktinfo]byte
 			src := k.source.As16()
 			copy(info[:], src[:])
-			b = appendMessage(b, unix.IPPROTO_IPV6, unix.IPV6_PKTINFO, info[:])
+			b = cmsg.Append(b, unix.IPPROTO_IPV6, unix.IPV6_PKTINFO, info[:])
 		}
 	}
 	var n [4]byte
 	if k.trafficClass != 0 {
 		binary.NativeEndian.PutUint32(n[:], uint32(k.trafficClass))
 		if k.v4 {
-			b = appendMessage(b, unix.IPPROTO_IP, unix.IP_TOS, n[:])
+			b = cmsg.Append(b, unix.IPPROTO_IP, unix.IP_TOS, n[:])
 		} else {
-			b = appendMessage(b, unix.IPPROTO_IPV6, unix.IPV6_TCLASS, n[:])
+			b = cmsg.Append(b, unix.IPPROTO_IPV6, unix.IPV6_TCLASS, n[:])
 		}
 	}
 	if k.hopLimit != 0 {
 		binary.NativeEndian.PutUint32(n[:], uint32(k.hopLimit))
 		if k.v4 {
-			b = appendMessage(b, unix.IPPROTO_IP, unix.IP_TTL, n[:])
+			b = cmsg.Append(b, unix.IPPROTO_IP, unix.IP_TTL, n[:])
 		} else {
-			b = appendMessage(b, unix.IPPROTO_IPV6, unix.IPV6_HOPLIMIT, n[:])
+			b = cmsg.Append(b, unix.IPPROTO_IPV6, unix.IPV6_HOPLIMIT, n[:])
 		}
 	}
 	if k.segmentSize != 0 {
 		var n [2]byte
 		binary.NativeEndian.PutUint16(n[:], k.segmentSize)
-		b = appendMessage(b, unix.SOL_UDP, unix.UDP_SEGMENT, n[:])
+		b = cmsg.Append(b, unix.SOL_UDP, unix.UDP_SEGMENT, n[:])
 	}
 	return b
 }
 
 // parseControl reads what the kernel tells about a message that was received.
 func parseControl(b []byte) (m received) {
-	for len(b) >= unix.SizeofCmsghdr {
-		h, data, rest, err := unix.ParseOneSocketControlMessage(b)
-		if err != nil {
-			break
-		}
+	for h, data := range cmsg.All(b) {
 		switch {
 		case h.Level == unix.IPPROTO_IP && h.Type == unix.IP_PKTINFO && len(data) >= unix.SizeofInet4Pktinfo:
 			// ipi_spec_dst, not ipi_addr: it is ours even if the datagram was broadcast.
@@ -75,7 +72,6 @@ func parseControl(b []byte) (m received) {
 			// An int; what is no size is as good as none.
 			m.segmentSize = max(0, int(int32(binary.NativeEndian.Uint32(data))))
 		}
-		b = rest
 	}
 	return m
 }

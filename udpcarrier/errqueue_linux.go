@@ -6,6 +6,7 @@ import (
 	"syscall"
 
 	"example.com/culvert/carrier"
+	"example.com/culvert/internal/cmsg"
 	"golang.org/x/sys/unix"
 )
 
@@ -28,18 +29,18 @@ func (l *batchLink) reports() *carrier.Batch {
 			if err != nil {
 				return
 			}
-			e, mtu := parseExtendedError(oob[:oobn])
-			if e == 0 {
+			e := parseReport(oob[:oobn])
+			if e.errno == 0 {
 				continue
 			}
-			d := carrier.Datagram{Peer: peerOf(from), Local: reportedTo(oob[:oobn]), Data: quote[:n:n], Err: e}
+			d := carrier.Datagram{Peer: peerOf(from), Local: e.to, Data: quote[:n:n], Err: e.errno}
 			if l.c.caps.Connected.IsValid() {
 				d.Peer = l.c.caps.Connected
 			}
-			if e == unix.EMSGSIZE && mtu > 0 {
-				d.SegmentSize = max(1, narrow(d.Peer.Addr(), mtu))
+			if e.errno == unix.EMSGSIZE && e.mtu > 0 {
+				d.SegmentSize = max(1, narrow(d.Peer.Addr(), e.mtu))
 			}
-			l.cache.forget(d.Peer.Addr(), e)
+			l.cache.forget(d.Peer.Addr(), e.errno)
 			if d.Peer.IsValid() {
 				b.Datagrams = append(b.Datagrams, d)
 			}
@@ -51,49 +52,39 @@ func (l *batchLink) reports() *carrier.Batch {
 	return &b
 }
 
-// parseExtendedError finds struct sock_extended_err among control messages, and the MTU that
-// the report names with EMSGSIZE. It returns 0 for what no router sent: a local error was
-// returned to whoever sent.
-func parseExtendedError(b []byte) (e syscall.Errno, mtu int) {
-	for len(b) >= unix.SizeofCmsghdr {
-		h, data, rest, err := unix.ParseOneSocketControlMessage(b)
-		if err != nil {
-			break
-		}
-		ours := h.Level == unix.IPPROTO_IP && h.Type == unix.IP_RECVERR ||
-			h.Level == unix.IPPROTO_IPV6 && h.Type == unix.IPV6_RECVERR
-		// ee_errno (4 bytes), ee_origin, ee_type, ee_code, ee_pad, ee_info (4).
-		if ours && len(data) >= 5 {
-			switch data[4] {
-			case unix.SO_EE_ORIGIN_ICMP, unix.SO_EE_ORIGIN_ICMP6:
-				if len(data) >= 12 {
-					mtu = int(min(binary.NativeEndian.Uint32(data[8:]), maxMTU))
-				}
-				return syscall.Errno(binary.NativeEndian.Uint32(data)), mtu
-			}
-		}
-		b = rest
-	}
-	return 0, 0
+// icmpError is what the control messages of a report say.
+type icmpError struct {
+	errno syscall.Errno // 0: no router sent it; a local error was returned to whoever sent
+	mtu   int           // that the report names with EMSGSIZE; 0: none
+	// to is the address that the report was sent to, from which the segment came that it is
+	// about: on a wildcard a connection is known by it.
+	to netip.Addr
 }
 
-// reportedTo is the address that a report was sent to, from which the segment came that it is
-// about: on a wildcard a connection is known by it.
-func reportedTo(b []byte) (a netip.Addr) {
-	for len(b) >= unix.SizeofCmsghdr {
-		h, data, rest, err := unix.ParseOneSocketControlMessage(b)
-		if err != nil {
-			break
+// parseReport reads the control messages of a report, struct sock_extended_err among them.
+func parseReport(b []byte) (e icmpError) {
+	for h, data := range cmsg.All(b) {
+		switch h {
+		case cmsg.Kind{Level: unix.IPPROTO_IP, Type: unix.IP_RECVERR}, cmsg.Kind{Level: unix.IPPROTO_IPV6, Type: unix.IPV6_RECVERR}:
+			// ee_errno (4 bytes), ee_origin, ee_type, ee_code, ee_pad, ee_info (4).
+			if len(data) < 5 || data[4] != unix.SO_EE_ORIGIN_ICMP && data[4] != unix.SO_EE_ORIGIN_ICMP6 {
+				continue
+			}
+			e.errno = syscall.Errno(binary.NativeEndian.Uint32(data))
+			if len(data) >= 12 {
+				e.mtu = int(min(binary.NativeEndian.Uint32(data[8:]), maxMTU))
+			}
+		case cmsg.Kind{Level: unix.IPPROTO_IP, Type: unix.IP_PKTINFO}:
+			if len(data) >= unix.SizeofInet4Pktinfo {
+				e.to = netip.AddrFrom4([4]byte(data[8:12])) // ipi_addr; ipi_spec_dst is not filled in
+			}
+		case cmsg.Kind{Level: unix.IPPROTO_IPV6, Type: unix.IPV6_PKTINFO}:
+			if len(data) >= unix.SizeofInet6Pktinfo && !e.to.IsValid() {
+				e.to = netip.AddrFrom16([16]byte(data[:16])).Unmap()
+			}
 		}
-		switch {
-		case h.Level == unix.IPPROTO_IP && h.Type == unix.IP_PKTINFO && len(data) >= unix.SizeofInet4Pktinfo:
-			a = netip.AddrFrom4([4]byte(data[8:12])) // ipi_addr; ipi_spec_dst is not filled in
-		case h.Level == unix.IPPROTO_IPV6 && h.Type == unix.IPV6_PKTINFO && len(data) >= unix.SizeofInet6Pktinfo && !a.IsValid():
-			a = netip.AddrFrom16([16]byte(data[:16])).Unmap()
-		}
-		b = rest
 	}
-	return a
+	return e
 }
 
 // peerOf is the destination of the segment that a report is about.

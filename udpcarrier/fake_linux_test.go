@@ -10,6 +10,7 @@ import (
 	"unsafe"
 
 	"example.com/culvert/carrier"
+	"example.com/culvert/internal/mmsg"
 	"golang.org/x/sys/unix"
 )
 
@@ -43,7 +44,7 @@ func (f *fake) sendmmsg(fd uintptr, ms []unix.Mmsghdr) (int, syscall.Errno) {
 			m.size += int(v.Len)
 		}
 		if h.Name != nil {
-			m.peer = (*sockaddr)(unsafe.Pointer(h.Name)).addrPort(h.Namelen)
+			m.peer = ofName((*mmsg.Name)(unsafe.Pointer(h.Name)), h.Namelen)
 		}
 		if h.Controllen > 0 {
 			m.segment = segmentOf(unsafe.Slice(h.Control, h.Controllen))

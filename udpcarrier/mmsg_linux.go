@@ -4,15 +4,13 @@ import (
 	"errors"
 	"net"
 	"syscall"
-	"unsafe"
 
+	"example.com/culvert/internal/mmsg"
 	"golang.org/x/sys/unix"
 )
 
 // batchLink moves datagrams over a socket by sendmmsg(2) and recvmmsg(2), with the
-// kernel's segmentation (UDP_SEGMENT) and coalescing (UDP_GRO) where it has them. The
-// system calls are made here, not by way of x/net, whose batches allocate an address
-// for each message.
+// kernel's segmentation (UDP_SEGMENT) and coalescing (UDP_GRO) where it has them.
 type batchLink struct {
 	*socket
 	sys syscalls
@@ -29,25 +27,8 @@ type syscalls interface {
 // kernel is the one that there is.
 type kernel struct{}
 
-func (kernel) sendmmsg(fd uintptr, ms []unix.Mmsghdr) (int, syscall.Errno) {
-	n, _, errno := syscall.Syscall6(unix.SYS_SENDMMSG, fd,
-		uintptr(unsafe.Pointer(&ms[0])), uintptr(len(ms)), unix.MSG_DONTWAIT, 0, 0)
-	return count(n, errno), errno
-}
-
-func (kernel) recvmmsg(fd uintptr, ms []unix.Mmsghdr) (int, syscall.Errno) {
-	n, _, errno := syscall.Syscall6(unix.SYS_RECVMMSG, fd,
-		uintptr(unsafe.Pointer(&ms[0])), uintptr(len(ms)), unix.MSG_DONTWAIT, 0, 0)
-	return count(n, errno), errno
-}
-
-// count is a system call's result as a number of messages.
-func count(n uintptr, errno syscall.Errno) int {
-	if errno != 0 {
-		return 0
-	}
-	return int(n)
-}
+func (kernel) sendmmsg(fd uintptr, ms []unix.Mmsghdr) (int, syscall.Errno) { return mmsg.Send(fd, ms) }
+func (kernel) recvmmsg(fd uintptr, ms []unix.Mmsghdr) (int, syscall.Errno) { return mmsg.Recv(fd, ms) }
 
 func newBatchLink(s *socket) link {
 	l := &batchLink{socket: s, sys: kernel{}}

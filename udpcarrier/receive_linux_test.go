@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"example.com/culvert/carrier"
+	"example.com/culvert/internal/mmsg"
 )
 
 // Wherever segments come from, batch upon batch, none is lost on the way up: a batch
@@ -15,9 +16,9 @@ func TestBatchSizes(t *testing.T) {
 		n, size    int
 		first, big int // messages of the first batch and of the greatest
 	}{
-		{"few", shortBatch - 1, 100, shortBatch - 1, shortBatch - 1},
-		{"small", 100, 100, shortBatch, longBatch},
-		{"large", 40, smallMessage, shortBatch, shortBatch},
+		{"few", mmsg.Short - 1, 100, mmsg.Short - 1, mmsg.Short - 1},
+		{"small", 100, 100, mmsg.Short, mmsg.Long},
+		{"large", 40, mmsg.Small, mmsg.Short, mmsg.Short},
 	} {
 		b := must[*Carrier](t)(Listen("udp", at(loopback4, 0), Options{}))
 		a := must[*Carrier](t)(Dial("udp", netip.AddrPort{}, b.LocalAddr(), Options{NoGSO: true}))

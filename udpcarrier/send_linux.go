@@ -10,6 +10,7 @@ import (
 	"unsafe"
 
 	"example.com/culvert/carrier"
+	"example.com/culvert/internal/mmsg"
 	"golang.org/x/sys/unix"
 )
 
@@ -38,7 +39,7 @@ type writer struct {
 	used int                  // iovs that hold somebody's bytes
 
 	// Addresses and control messages, one each for runs of equal ones.
-	names [writeBatch]sockaddr
+	names [writeBatch]mmsg.Name
 	oobs  [writeBatch][oobSize]byte
 
 	// try and wait are handed to RawConn, once made so that they cost nothing: they send
@@ -178,7 +179,7 @@ func (l *batchLink) load(w *writer, ds []carrier.Datagram, next *position, apart
 			return n, unix.EDESTADDRREQ
 		}
 		if !connected && peer != to {
-			size = w.names[n].set(peer, l.inet6)
+			size = setName(&w.names[n], peer, l.inet6)
 			name = (*byte)(unsafe.Pointer(&w.names[n]))
 		}
 		to = peer
@@ -274,9 +275,6 @@ func (l *batchLink) send(w *writer, n int) (sent int, err error) {
 			continue
 		}
 		short = false
-		if w.errno == unix.EINTR {
-			continue
-		}
 		if failures++; !ok || failures >= sendTries {
 			return sent, w.errno
 		}

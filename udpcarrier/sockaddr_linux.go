@@ -5,17 +5,14 @@ import (
 	"net/netip"
 	"unsafe"
 
+	"example.com/culvert/internal/mmsg"
 	"golang.org/x/sys/unix"
 )
 
-// sockaddr is a socket address of either family: IPv4's is the shorter, and has
-// family and port at the same places.
-type sockaddr unix.RawSockaddrInet6
-
-// set writes peer as a socket wants it that is IPv6 or not, and returns how many
+// setName writes peer as a socket wants it that is IPv6 or not, and returns how many
 // bytes the address has. An IPv6 peer stays one on an IPv4 socket: the kernel says
 // EAFNOSUPPORT.
-func (s *sockaddr) set(peer netip.AddrPort, inet6 bool) uint32 {
+func setName(s *mmsg.Name, peer netip.AddrPort, inet6 bool) uint32 {
 	ip, port := peer.Addr(), netOrder(peer.Port())
 	if !inet6 && ip.Unmap().Is4() {
 		s4 := (*unix.RawSockaddrInet4)(unsafe.Pointer(s))
@@ -23,13 +20,13 @@ func (s *sockaddr) set(peer netip.AddrPort, inet6 bool) uint32 {
 		return unix.SizeofSockaddrInet4
 	}
 	// As16 gives an IPv4 peer's mapped address.
-	*s = sockaddr{Family: unix.AF_INET6, Port: port, Addr: ip.As16(), Scope_id: zones.id(ip.Zone())}
+	*s = mmsg.Name{Family: unix.AF_INET6, Port: port, Addr: ip.As16(), Scope_id: zones.id(ip.Zone())}
 	return unix.SizeofSockaddrInet6
 }
 
-// addrPort reads the first n bytes of s as the kernel wrote them, an IPv4-mapped
+// ofName reads the first n bytes of s as the kernel wrote them, an IPv4-mapped
 // address as the one that it stands for; the zero AddrPort if they are none of UDP's.
-func (s *sockaddr) addrPort(n uint32) netip.AddrPort {
+func ofName(s *mmsg.Name, n uint32) netip.AddrPort {
 	switch {
 	case s.Family == unix.AF_INET && n >= unix.SizeofSockaddrInet4:
 		s4 := (*unix.RawSockaddrInet4)(unsafe.Pointer(s))

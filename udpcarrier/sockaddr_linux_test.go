@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/culvert/internal/mmsg"
 	"golang.org/x/sys/unix"
 )
 
@@ -30,19 +31,19 @@ func TestSockaddr(t *testing.T) {
 		{"[fe80::7%4000000000]:80", "[fe80::7%4000000000]:80", true, unix.SizeofSockaddrInet6},
 		{"[fe80::7%nowhere]:80", "[fe80::7]:80", true, unix.SizeofSockaddrInet6},
 	} {
-		var s sockaddr
+		var s mmsg.Name
 		peer, want := netip.MustParseAddrPort(c.peer), netip.MustParseAddrPort(c.want)
-		n := s.set(peer, c.inet6)
-		if got := s.addrPort(n); n != c.size || got != want {
+		n := setName(&s, peer, c.inet6)
+		if got := ofName(&s, n); n != c.size || got != want {
 			t.Errorf("%s, IPv6 %v: %d bytes, read as %v", c.peer, c.inet6, n, got)
 		}
 		for short := range n {
-			if got := s.addrPort(short); got.IsValid() && short < unix.SizeofSockaddrInet4 {
+			if got := ofName(&s, short); got.IsValid() && short < unix.SizeofSockaddrInet4 {
 				t.Errorf("%s: the first %d bytes are read as %v", c.peer, short, got)
 			}
 		}
 		allocs := testing.AllocsPerRun(100, func() {
-			if s.set(peer, c.inet6) != n || s.addrPort(n) != want {
+			if setName(&s, peer, c.inet6) != n || ofName(&s, n) != want {
 				t.Error("another result")
 			}
 		})
@@ -50,8 +51,8 @@ func TestSockaddr(t *testing.T) {
 			t.Errorf("%s: %v allocations", c.peer, allocs)
 		}
 	}
-	for _, s := range []sockaddr{{}, {Family: unix.AF_UNIX}, {Family: unix.AF_PACKET}} {
-		if got := s.addrPort(unix.SizeofSockaddrInet6); got.IsValid() {
+	for _, s := range []mmsg.Name{{}, {Family: unix.AF_UNIX}, {Family: unix.AF_PACKET}} {
+		if got := ofName(&s, unix.SizeofSockaddrInet6); got.IsValid() {
 			t.Errorf("family %d is read as %v", s.Family, got)
 		}
 	}

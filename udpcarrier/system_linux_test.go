@@ -11,6 +11,7 @@ import (
 
 	"example.com/culvert/carrier"
 	"example.com/culvert/carrier/carriertest"
+	"example.com/culvert/internal/cmsg"
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
@@ -384,7 +385,7 @@ func TestControlMessages(t *testing.T) {
 		}
 		for n := range b {
 			parseControl(b[:n])
-			parseExtendedError(b[:n])
+			parseReport(b[:n])
 		}
 	}
 	// A source of the other family is no source.
@@ -402,9 +403,9 @@ func TestControlMessages(t *testing.T) {
 func FuzzControlMessages(f *testing.F) {
 	f.Add(appendControl(nil, controlKey{v4: true, source: loopback4, trafficClass: 1, hopLimit: 1}))
 	f.Add(appendControl(nil, controlKey{source: loopback6, trafficClass: 1, hopLimit: 1}))
-	f.Add(appendMessage(nil, unix.IPPROTO_IP, unix.IP_RECVERR, make([]byte, 16)))
+	f.Add(cmsg.Append(nil, unix.IPPROTO_IP, unix.IP_RECVERR, make([]byte, 16)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		parseControl(b)
-		parseExtendedError(b)
+		parseReport(b)
 	})
 }

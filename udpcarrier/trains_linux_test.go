@@ -6,9 +6,11 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+	"unsafe"
 
 	"example.com/culvert/carrier"
 	"example.com/culvert/carrier/carriertest"
+	"example.com/culvert/internal/cmsg"
 	"golang.org/x/sys/unix"
 )
 
@@ -223,18 +225,18 @@ func TestHostileSegmentSizes(t *testing.T) {
 		want int // segments; 0: none is handed on
 	}{
 		{"nothing", nil, 0, 1},
-		{"zero", appendMessage(nil, unix.SOL_UDP, unix.UDP_GRO, int32s(0)), 0, 1},
-		{"negative", appendMessage(nil, unix.SOL_UDP, unix.UDP_GRO, int32s(-1)), 0, 1},
-		{"the least", appendMessage(nil, unix.SOL_UDP, unix.UDP_GRO, int32s(-1<<31)), 0, 1},
-		{"the greatest", appendMessage(nil, unix.SOL_UDP, unix.UDP_GRO, int32s(1<<31-1)), 0, 1},
-		{"all", appendMessage(nil, unix.SOL_UDP, unix.UDP_GRO, int32s(size)), 0, 1},
-		{"more than all", appendMessage(nil, unix.SOL_UDP, unix.UDP_GRO, int32s(size+1)), 0, 1},
-		{"one", appendMessage(nil, unix.SOL_UDP, unix.UDP_GRO, int32s(1)), 0, size},
-		{"one less", appendMessage(nil, unix.SOL_UDP, unix.UDP_GRO, int32s(size-1)), 0, 2},
-		{"too short", appendMessage(nil, unix.SOL_UDP, unix.UDP_GRO, []byte{1, 0}), 0, 1},
-		{"another level", appendMessage(nil, unix.SOL_SOCKET, unix.UDP_GRO, int32s(10)), 0, 1},
+		{"zero", cmsg.Append(nil, unix.SOL_UDP, unix.UDP_GRO, int32s(0)), 0, 1},
+		{"negative", cmsg.Append(nil, unix.SOL_UDP, unix.UDP_GRO, int32s(-1)), 0, 1},
+		{"the least", cmsg.Append(nil, unix.SOL_UDP, unix.UDP_GRO, int32s(-1<<31)), 0, 1},
+		{"the greatest", cmsg.Append(nil, unix.SOL_UDP, unix.UDP_GRO, int32s(1<<31-1)), 0, 1},
+		{"all", cmsg.Append(nil, unix.SOL_UDP, unix.UDP_GRO, int32s(size)), 0, 1},
+		{"more than all", cmsg.Append(nil, unix.SOL_UDP, unix.UDP_GRO, int32s(size+1)), 0, 1},
+		{"one", cmsg.Append(nil, unix.SOL_UDP, unix.UDP_GRO, int32s(1)), 0, size},
+		{"one less", cmsg.Append(nil, unix.SOL_UDP, unix.UDP_GRO, int32s(size-1)), 0, 2},
+		{"too short", cmsg.Append(nil, unix.SOL_UDP, unix.UDP_GRO, []byte{1, 0}), 0, 1},
+		{"another level", cmsg.Append(nil, unix.SOL_SOCKET, unix.UDP_GRO, int32s(10)), 0, 1},
 		{"cut off", nil, unix.MSG_CTRUNC, 0},
-		{"cut off later", appendMessage(nil, unix.SOL_UDP, unix.UDP_GRO, int32s(500)), unix.MSG_CTRUNC, 2},
+		{"cut off later", cmsg.Append(nil, unix.SOL_UDP, unix.UDP_GRO, int32s(500)), unix.MSG_CTRUNC, 2},
 		{"data cut off", nil, unix.MSG_TRUNC, 0},
 	} {
 		b := must[*Carrier](t)(Listen("udp", at(loopback4, 0), Options{}))
@@ -249,7 +251,7 @@ func TestHostileSegmentSizes(t *testing.T) {
 				}
 				forged = true
 				h := &ms[i].Hdr
-				copy((*[receiveOOB]byte)(ptr(h.Control))[:], c.oob)
+				copy(unsafe.Slice(h.Control, h.Controllen), c.oob)
 				h.SetControllen(len(c.oob))
 				h.Flags |= c.flag
 			}

@@ -1,0 +1,2 @@
+// Package cmsg writes and reads the control messages of a datagram (cmsg(3)).
+package cmsg

@@ -1,0 +1,33 @@
+package mmsg
+
+import (
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Send sends messages without waiting, and returns how many it did; EAGAIN if it would have
+// to wait for the first. By way of x/net each would cost the allocation of an address.
+func Send(fd uintptr, ms []unix.Mmsghdr) (int, syscall.Errno) {
+	return call(unix.SYS_SENDMMSG, fd, ms)
+}
+
+// Recv receives messages without waiting, and returns how many it did; EAGAIN if there are
+// none.
+func Recv(fd uintptr, ms []unix.Mmsghdr) (int, syscall.Errno) {
+	return call(unix.SYS_RECVMMSG, fd, ms)
+}
+
+func call(num, fd uintptr, ms []unix.Mmsghdr) (int, syscall.Errno) {
+	for {
+		n, _, errno := syscall.Syscall6(num, fd, uintptr(unsafe.Pointer(&ms[0])), uintptr(len(ms)), unix.MSG_DONTWAIT, 0, 0)
+		switch errno {
+		case 0:
+			return int(n), 0
+		case unix.EINTR:
+		default:
+			return 0, errno
+		}
+	}
+}
