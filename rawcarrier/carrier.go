@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"example.com/culvert/carrier"
+	"example.com/culvert/internal/interfaces"
 )
 
 // A Carrier sends and receives segments in IPv4 datagrams. Its methods keep the
@@ -22,7 +23,10 @@ type Carrier struct {
 	closed atomic.Bool
 }
 
-var _ carrier.Interrupter = (*Carrier)(nil)
+var (
+	_ carrier.Interrupter = (*Carrier)(nil)
+	_ carrier.Prober      = (*Carrier)(nil)
+)
 
 // A link moves datagrams for a Carrier.
 type link interface {
@@ -110,10 +114,31 @@ func (c *Carrier) Caps() carrier.Caps { return c.caps }
 // MMS returns the largest segment, in bytes, that a datagram to peer can carry at
 // present without fragmentation: the route's MTU less the IP header.
 func (c *Carrier) MMS(peer netip.AddrPort) int {
+	_, mtu := c.link.route(c.to(peer))
+	return c.mms(mtu)
+}
+
+// MaxMMS returns the largest segment, in bytes, that a datagram to peer can carry as far as
+// the interface goes, whatever the kernel believes of the path; see carrier.Prober. Don't
+// Fragment is set in all of them.
+func (c *Carrier) MaxMMS(peer netip.AddrPort) int {
+	source, mtu := c.link.route(c.to(peer))
+	if a := c.local.Addr(); !a.IsUnspecified() {
+		source = a
+	}
+	return c.mms(max(mtu, interfaces.MTU(source)))
+}
+
+// to is the address that datagrams for peer go to.
+func (c *Carrier) to(peer netip.AddrPort) netip.Addr {
 	if c.caps.Connected.IsValid() {
 		peer = c.caps.Connected
 	}
-	_, mtu := c.link.route(peer.Addr())
+	return peer.Addr()
+}
+
+// mms is what an MTU, 0 if it is unknown, leaves for a segment.
+func (c *Carrier) mms(mtu int) int {
 	if mtu <= 0 {
 		mtu = defaultMTU
 	}

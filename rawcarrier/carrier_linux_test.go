@@ -206,6 +206,29 @@ func TestOnlyItsOwn(t *testing.T) {
 	}
 }
 
+// TestMMS: a carrier knows what the interface takes, and keeps to what it was told.
+func TestMMS(t *testing.T) {
+	if !privileged(t) {
+		return
+	}
+	mtu := must[*net.Interface](t)(net.InterfaceByName("lo")).MTU
+	for _, c := range []struct {
+		laddr     netip.AddrPort
+		opts      Options
+		mms, most int
+	}{
+		{at(loopback, 0), Options{}, min(mtu, maxDatagram) - ipv4Header, min(mtu, maxDatagram) - ipv4Header},
+		{netip.AddrPort{}, Options{}, min(mtu, maxDatagram) - ipv4Header, min(mtu, maxDatagram) - ipv4Header},
+		{at(loopback, 0), Options{MTU: 1400}, 1380, 1380},
+	} {
+		k := must[*Carrier](t)(Listen(c.laddr, c.opts))
+		defer k.Close()
+		if mms, most := k.MMS(at(loopback, 9)), k.MaxMMS(at(loopback, 9)); mms != c.mms || most != c.most {
+			t.Errorf("on %v with %+v: MMS %d, at most %d, want %d and %d", c.laddr, c.opts, mms, most, c.mms, c.most)
+		}
+	}
+}
+
 // TestMarks: the traffic class goes out and comes in.
 func TestMarks(t *testing.T) {
 	if !privileged(t) {

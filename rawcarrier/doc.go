@@ -4,7 +4,8 @@
 // needs CAP_NET_RAW. On other systems it builds, and says so when it is used.
 //
 // What it does: sends and receives in batches (sendmmsg, recvmmsg); lets the kernel
-// choose the route and fill in the IP header, with Don't Fragment set; receives only
+// choose the route and fill in the IP header, with Don't Fragment set, so that larger
+// datagrams than the kernel believes in may be tried (RFC 4821); receives only
 // the segments for its own port, which the kernel selects (a socket filter); turns
 // ICMP errors into reports with what they quote of our segment.
 //

@@ -3,6 +3,8 @@ package rawcarrier
 import (
 	"encoding/binary"
 	"net/netip"
+
+	"example.com/culvert/tcpcore/segment"
 )
 
 // ICMP messages of RFC 792 that a host answers, and the answer.
@@ -16,12 +18,12 @@ const (
 // request (RFC 1122 section 3.2.2.6). It is as long as the question.
 func echoReply(datagram []byte, h *header) []byte {
 	m := h.payload
-	if h.protocol != protocolICMP || len(m) < icmpHeader || m[0] != icmpEchoRequest || m[1] != 0 || internetSum(m) != 0xffff {
+	if h.protocol != protocolICMP || len(m) < icmpHeader || m[0] != icmpEchoRequest || m[1] != 0 || segment.InternetSum(m) != 0xffff {
 		return nil
 	}
 	m[0] = icmpEchoReply
 	m[2], m[3] = 0, 0
-	binary.BigEndian.PutUint16(m[2:], ^internetSum(m))
+	binary.BigEndian.PutUint16(m[2:], ^segment.InternetSum(m))
 	// The options of the question stay behind.
 	begin := len(datagram) - len(m) - ipv4Header
 	reply := datagram[begin:]
@@ -46,5 +48,5 @@ func putHeader(b []byte, protocol byte, payload int, trafficClass, ttl uint8, sr
 	s, d := src.As4(), dst.As4()
 	copy(b[12:], s[:])
 	copy(b[16:], d[:])
-	binary.BigEndian.PutUint16(b[10:], ^internetSum(b[:ipv4Header]))
+	binary.BigEndian.PutUint16(b[10:], ^segment.InternetSum(b[:ipv4Header]))
 }

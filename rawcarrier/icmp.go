@@ -6,6 +6,7 @@ import (
 	"syscall"
 
 	"example.com/culvert/carrier"
+	"example.com/culvert/tcpcore/segment"
 )
 
 // ICMP types of RFC 792 that say that a datagram did not get through. A source quench
@@ -27,7 +28,7 @@ const icmpHeader = 8
 // about a segment of ours; ok is false if it makes none. The report's Data is what is
 // quoted of the segment, 8 octets at least (RFC 792), and points into b.
 func parseICMP(b []byte) (d carrier.Datagram, ok bool) {
-	if len(b) < icmpHeader || internetSum(b) != 0xffff {
+	if len(b) < icmpHeader || segment.InternetSum(b) != 0xffff {
 		return d, false
 	}
 	err := icmpError(b[0], b[1])

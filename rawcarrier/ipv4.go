@@ -43,19 +43,3 @@ func parseHeader(b []byte) (h header, ok bool) {
 func ports(seg []byte) (src, dst uint16) {
 	return binary.BigEndian.Uint16(seg), binary.BigEndian.Uint16(seg[2:])
 }
-
-// internetSum is the ones' complement sum of RFC 1071, for messages that are short; it
-// is 0xffff over one that holds its right checksum.
-func internetSum(b []byte) uint16 {
-	var sum uint32
-	for ; len(b) >= 2; b = b[2:] {
-		sum += uint32(binary.BigEndian.Uint16(b))
-	}
-	if len(b) == 1 {
-		sum += uint32(b[0]) << 8
-	}
-	for sum > 0xffff {
-		sum = sum>>16 + sum&0xffff
-	}
-	return uint16(sum)
-}

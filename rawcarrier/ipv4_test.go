@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"syscall"
 	"testing"
+
+	"example.com/culvert/tcpcore/segment"
 )
 
 // ipv4Datagram puts a header before a payload.
@@ -15,14 +17,14 @@ func ipv4Datagram(src, dst netip.Addr, payload []byte) []byte {
 	s, d := src.As4(), dst.As4()
 	copy(b[12:], s[:])
 	copy(b[16:], d[:])
-	binary.BigEndian.PutUint16(b[10:], ^internetSum(b))
+	binary.BigEndian.PutUint16(b[10:], ^segment.InternetSum(b))
 	return append(b, payload...)
 }
 
 // icmpMessage is an ICMP error that quotes a datagram.
 func icmpMessage(kind, code byte, quote []byte, spoil bool) []byte {
 	b := append([]byte{kind, code, 0, 0, 0, 0, 0, 0}, quote...)
-	sum := ^internetSum(b)
+	sum := ^segment.InternetSum(b)
 	if spoil {
 		sum++
 	}
@@ -73,7 +75,7 @@ func TestParseICMP(t *testing.T) {
 		b := icmpMessage(icmpUnreachable, codeFragNeeded, quote, false)
 		binary.BigEndian.PutUint16(b[6:], mtu)
 		b[2], b[3] = 0, 0
-		binary.BigEndian.PutUint16(b[2:], ^internetSum(b))
+		binary.BigEndian.PutUint16(b[2:], ^segment.InternetSum(b))
 		if d, ok := parseICMP(b); !ok || d.Err != syscall.EMSGSIZE || d.SegmentSize != want {
 			t.Errorf("a next hop with an MTU of %d: %v, %v, segments of %d, want %d", mtu, ok, d.Err, d.SegmentSize, want)
 		}

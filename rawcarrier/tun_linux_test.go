@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"example.com/culvert/carrier/carriertest"
+	"example.com/culvert/tcpcore/segment"
 )
 
 // inside is set for a test process that has a network of its own.
@@ -84,7 +85,7 @@ func TestInsideEcho(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if from.String() != tunOwn.String() || b[0] != icmpEchoReply || !bytes.Equal(b[8:n], request[8:]) || internetSum(b[:n]) != 0xffff {
+	if from.String() != tunOwn.String() || b[0] != icmpEchoReply || !bytes.Equal(b[8:n], request[8:]) || segment.InternetSum(b[:n]) != 0xffff {
 		t.Errorf("%v answered %x", from, b[:n])
 	}
 	c.Close()

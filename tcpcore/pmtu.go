@@ -352,6 +352,13 @@ func (e *Engine) SetMMS(now Time, mms, most int) {
 		e.p.MMS = mms
 	}
 	p.high, p.leap = min(p.high, p.max), true
+	if p.probe != 0 && p.probe <= p.max {
+		// Refused although it fits, as where another interface has the address: the same again
+		// would not fare better.
+		p.high, p.leap = min(p.high, p.probe-1), false
+	}
 	e.lowerPath(size)
-	e.searchPath(now)
+	if e.searchPath(now); p.on && p.complete(e) {
+		p.completed(now)
+	}
 }

@@ -271,3 +271,25 @@ func TestSetMMSOfProber(t *testing.T) {
 	s.recv(ACK, 1, relative(s.e.snd.nxt, s.iss))
 	s.check(s.sizes()[0] == 1300, "the next probe is not what the interface takes now")
 }
+
+// TestSetMMSOfProbe: the own system may refuse a probe that the carrier had thought to fit, as
+// where the address is not the sending interface's; that size is not tried again.
+func TestSetMMSOfProbe(t *testing.T) {
+	s := newScript(t, "an interface that takes less than it is said to", Config{}, Params{MMS: 1480, MaxMMS: 8980})
+	s.active(optSACKOK(), optMSS(8960), optScale(7))
+	refused := 0
+	for range 40 {
+		s.writeSome(s.userBytes(100_000))
+		for _, size := range s.sizes() {
+			if size > 1460 {
+				refused++
+				s.e.SetMMS(s.now, 1480, 8980)
+			}
+		}
+		s.advance(scriptRTT)
+		s.recv(ACK, 1, relative(s.e.snd.nxt, s.iss))
+	}
+	s.drain()
+	in := s.e.Info()
+	s.check(refused > 0 && refused < 20 && in.SendMSS == 1460, "%d segments were refused, MSS %d", refused, in.SendMSS)
+}

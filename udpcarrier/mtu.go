@@ -2,11 +2,12 @@ package udpcarrier
 
 import (
 	"errors"
-	"net"
 	"net/netip"
 	"sync"
 	"syscall"
 	"time"
+
+	"example.com/culvert/internal/interfaces"
 )
 
 // mtuCache remembers the MTU of routes for a short while, for sockets that have
@@ -37,7 +38,7 @@ func (c *mtuCache) get(peer netip.Addr) mtuEntry {
 		return e
 	}
 	mtu, local := routeMTU(peer)
-	e = mtuEntry{mtu: mtu, max: max(mtu, interfaceMTU(local)), until: now.Add(mtuLife)}
+	e = mtuEntry{mtu: mtu, max: max(mtu, interfaces.MTU(local)), until: now.Add(mtuLife)}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.known == nil {
@@ -61,52 +62,4 @@ func (c *mtuCache) forget(peer netip.Addr, err error) {
 	c.mu.Lock()
 	delete(c.known, peer.Unmap())
 	c.mu.Unlock()
-}
-
-// interfaces remembers the MTUs of the interfaces by their addresses, for all sockets of
-// the process: listing them is dear, and they hardly change.
-var interfaces struct {
-	mu    sync.Mutex
-	mtu   map[netip.Addr]int
-	until time.Time
-}
-
-// interfacesLife is how long they are believed.
-const interfacesLife = time.Minute
-
-// interfaceMTU is the MTU of the interface that has a local address, 0 if none has.
-func interfaceMTU(local netip.Addr) int {
-	if !local.IsValid() || local.IsUnspecified() {
-		return 0
-	}
-	i := &interfaces
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if now := time.Now(); i.mtu == nil || now.After(i.until) {
-		i.mtu, i.until = listMTUs(), now.Add(interfacesLife)
-	}
-	return i.mtu[local.Unmap().WithZone("")]
-}
-
-// listMTUs asks the system for all interfaces.
-func listMTUs() map[netip.Addr]int {
-	all := make(map[netip.Addr]int)
-	list, err := net.Interfaces()
-	if err != nil {
-		return all
-	}
-	for _, i := range list {
-		addrs, err := i.Addrs()
-		if err != nil {
-			continue
-		}
-		for _, a := range addrs {
-			if n, ok := a.(*net.IPNet); ok {
-				if ip, ok := netip.AddrFromSlice(n.IP); ok {
-					all[ip.Unmap()] = max(all[ip.Unmap()], i.MTU)
-				}
-			}
-		}
-	}
-	return all
 }

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"syscall"
 	"time"
+
+	"example.com/culvert/internal/interfaces"
 )
 
 // mtuLife is how long an interface's MTU is believed: it hardly changes, and
@@ -23,7 +25,7 @@ func routeMTU(peer netip.Addr) (mtu int, local netip.Addr) {
 	}
 	defer conn.Close()
 	local = conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
-	return interfaceMTU(local), local
+	return interfaces.MTU(local), local
 }
 
 // socketMTU: no such question here.

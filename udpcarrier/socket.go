@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"example.com/culvert/carrier"
+	"example.com/culvert/internal/interfaces"
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
 )
@@ -96,7 +97,7 @@ func (s *socket) maxMTU(peer netip.AddrPort) int {
 		return 0
 	}
 	if local := s.c.local.Addr(); s.c.caps.Connected.IsValid() || !s.wildcard {
-		return max(interfaceMTU(local), s.mtu(peer))
+		return max(interfaces.MTU(local), s.mtu(peer))
 	}
 	return s.cache.get(peer.Addr()).max
 }

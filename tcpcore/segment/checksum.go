@@ -35,6 +35,11 @@ func PartialChecksum(b []byte, src, dst netip.Addr) bool {
 		binary.LittleEndian.Uint16(b[offChecksum:]) == fold(pseudo(len(b), src, dst))
 }
 
+// InternetSum returns the ones' complement sum of RFC 1071 over b, an odd last octet padded
+// with zero: what IPv4 headers and ICMP messages hold the complement of. It is 0xffff over
+// one that holds its right checksum, which is in network byte order.
+func InternetSum(b []byte) uint16 { return bits.ReverseBytes16(fold(add(0, b))) }
+
 // sum is the ones' complement sum of the pseudo-header and b, its octets swapped.
 // The sum of swapped words is the swapped sum (RFC 1071 section 2 (B)), so that
 // reading words with the low octet first, as most machines do, costs nothing.

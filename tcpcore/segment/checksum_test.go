@@ -104,6 +104,42 @@ func TestChecksumAgrees(t *testing.T) {
 	}
 }
 
+// TestInternetSum checks the example of RFC 1071 section 3, every length against the plain
+// algorithm, and that a message with its checksum sums to all ones.
+func TestInternetSum(t *testing.T) {
+	example := []byte{0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7}
+	if got := InternetSum(example); got != 0xddf2 {
+		t.Errorf("RFC 1071's example sums to %04x, want ddf2", got)
+	}
+	r := rand.New(rand.NewPCG(5, 6))
+	for n := range 200 {
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = byte(r.Uint32())
+		}
+		var want uint32
+		for i, octet := range b {
+			if i%2 == 0 {
+				want += uint32(octet) << 8
+			} else {
+				want += uint32(octet)
+			}
+			want = want>>16 + want&0xffff
+		}
+		if got := InternetSum(b); got != uint16(want) {
+			t.Errorf("%d octets sum to %04x, want %04x", n, got, want)
+		}
+		if n < 2 {
+			continue
+		}
+		b[0], b[1] = 0, 0
+		binary.BigEndian.PutUint16(b, ^InternetSum(b))
+		if got := InternetSum(b); got != 0xffff {
+			t.Errorf("%d octets with their checksum sum to %04x", n, got)
+		}
+	}
+}
+
 // TestPartialChecksum checks the sum of the pseudo-header alone, at every length, and
 // that neither a complete checksum nor any other value is taken for one.
 func TestPartialChecksum(t *testing.T) {
