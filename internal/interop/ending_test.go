@@ -39,22 +39,28 @@ func (l *lab) drive(side string, flags ...string) *driven {
 func (d *driven) do(commands ...string) (answer string) {
 	d.t.Helper()
 	for _, c := range commands {
-		fmt.Fprintln(d.in, c)
-		for {
-			line, open := <-d.lines
-			if !open {
-				d.t.Fatalf("%s at %q: it ended: %v\n%s", d.name, c, <-d.ended, d.output())
-			}
-			if strings.HasPrefix(line, "error ") {
-				d.t.Fatalf("%s: %s", d.name, line)
-			}
-			if rest, ok := strings.CutPrefix(line, "ok "+c); ok {
-				answer = strings.TrimSpace(rest)
-				break
-			}
-		}
+		d.post(c)
+		answer = d.answered(c)
 	}
 	return answer
+}
+
+// post tells it to do something, and does not wait.
+func (d *driven) post(command string) { fmt.Fprintln(d.in, command) }
+
+// answered waits until a command is done, and returns what it said.
+func (d *driven) answered(command string) string {
+	d.t.Helper()
+	for line := range d.lines {
+		if strings.HasPrefix(line, "error ") {
+			d.t.Fatalf("%s: %s", d.name, line)
+		}
+		if rest, ok := strings.CutPrefix(line, "ok "+command); ok {
+			return strings.TrimSpace(rest)
+		}
+	}
+	d.t.Fatalf("%s at %q: it ended: %v\n%s", d.name, command, <-d.ended, d.output())
+	return ""
 }
 
 // A stage is two ends that are to be connected, either by either.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -26,6 +27,7 @@ import (
 //	refuses              writing fails sooner or later, with ECONNRESET or EPIPE
 //	closewrite           close      abort: with a reset
 //	state                the state of a connection of ours
+//	info                 conn.Info of a connection of ours, as JSON
 //	becomes STATE        it gets there, sooner or later
 func drive(o *options) error {
 	d := driver{o: o}
@@ -63,7 +65,7 @@ func (d *driver) do(words []string) (answer string, err error) {
 	}
 	if d.c == nil {
 		switch arg(0) {
-		case "write", "read", "eof", "fails", "refuses", "closewrite", "close", "abort", "state", "becomes":
+		case "write", "read", "eof", "fails", "refuses", "closewrite", "close", "abort", "state", "info", "becomes":
 			return "", errors.New("there is no connection")
 		}
 	} else {
@@ -125,12 +127,17 @@ func (d *driver) do(words []string) (answer string, err error) {
 		err = d.c.Close()
 	case "close":
 		err = d.c.Close()
-	case "state":
+	case "state", "info":
 		c, ok := d.c.(*conn.Conn)
 		if !ok {
 			return "", errors.New("only ours tells")
 		}
-		answer = c.Info().State.String()
+		if arg(0) == "state" {
+			return c.Info().State.String(), nil
+		}
+		var b []byte
+		b, err = json.Marshal(c.Info())
+		answer = string(b)
 	case "becomes":
 		c, ok := d.c.(*conn.Conn)
 		for end := time.Now().Add(d.o.timeout); ok && c.Info().State.String() != arg(1); time.Sleep(time.Millisecond) {
