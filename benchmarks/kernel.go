@@ -5,9 +5,9 @@ import (
 	"net"
 )
 
-// kernelStack is the kernel's TCP with a congestion control of its own, where the
+// Kernel is the kernel's TCP with a congestion control of its own, where the
 // system lets one choose: the default differs from machine to machine.
-func kernelStack(control string) Stack {
+func Kernel(control string) Stack {
 	pin := pinCongestion(control)
 	return Stack{
 		Name:  "kernel-" + control,

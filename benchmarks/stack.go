@@ -34,8 +34,8 @@ type Stack struct {
 func Stacks() []Stack {
 	all := []Stack{
 		culvertStack(), culvertBBRStack(), culvertEthernetStack(), culvertPlainStack(), culvertSharedStack(),
-		kernelStack("cubic"), kernelStack("bbr"),
-		overTLS("culvert-tls", culvertStack()), overTLS("kernel-tls", kernelStack("cubic")),
+		Kernel("cubic"), Kernel("bbr"),
+		overTLS("culvert-tls", culvertStack()), overTLS("kernel-tls", Kernel("cubic")),
 		quicStack(), kcpStack(), gvisorStack(), sctpStack(),
 	}
 	return append(all, limitStacks()...)

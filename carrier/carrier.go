@@ -78,6 +78,20 @@ type Prober interface {
 	MaxMMS(peer netip.AddrPort) int
 }
 
+// A Sourcer is a Carrier that can tell which address of ours it sends from.
+type Sourcer interface {
+	// Source returns the address that a segment for peer would come from, the zero Addr if
+	// that is not known. It may be called by any number of goroutines at once.
+	Source(peer netip.Addr) netip.Addr
+}
+
+// A Distruster is a Carrier that hands trains to the system in one piece, and need not.
+type Distruster interface {
+	// DistrustTrains has it send segments for peer one by one from now on, since something
+	// on the path spoils trains. It may be called by any number of goroutines at once.
+	DistrustTrains(peer netip.AddrPort)
+}
+
 // Caps are the abilities of a carrier. The zero value promises nothing.
 type Caps struct {
 	// Trains: WriteBatch hands several equal segments to the system in one piece.

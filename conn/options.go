@@ -139,8 +139,8 @@ func (x *Conn) SetHopLimit(n int) error {
 func (x *Conn) SetMaxSegment(bytes int) error {
 	return x.c.change(func(tcpcore.Time) error {
 		check := tcpcore.Config{MSS: bytes}
-		if err := check.Check(); err != nil {
-			return err
+		if check.Check() != nil {
+			return fmt.Errorf("SetMaxSegment: %d is not 0 and outside of 64..65495", bytes)
 		}
 		x.c.engine.SetMSS(bytes)
 		return nil

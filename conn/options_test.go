@@ -185,7 +185,7 @@ func TestMoreOptions(t *testing.T) {
 			t.Errorf("took %d bytes that cannot be sent", n)
 		}
 		for name, err := range map[string]error{
-			"DelayedACK": a.SetDelayedACK(time.Second), "NotSentLowWater": a.SetNotSentLowWater(-1), "MSS": a.SetMaxSegment(63), "WindowClamp": a.SetWindowClamp(-1),
+			"DelayedACK": a.SetDelayedACK(time.Second), "NotSentLowWater": a.SetNotSentLowWater(-1), "SetMaxSegment": a.SetMaxSegment(63), "WindowClamp": a.SetWindowClamp(-1),
 		} {
 			if err == nil || !bytes.Contains([]byte(err.Error()), []byte(name)) {
 				t.Errorf("the error does not name %s: %v", name, err)

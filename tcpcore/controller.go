@@ -54,15 +54,9 @@ func (e *Engine) SetController(now Time, make func() Controller) {
 // SetCongestion is SetController with a controller of congestion.Names. It returns an
 // error if there is none of that name.
 func (e *Engine) SetCongestion(now Time, name string) error {
-	if _, err := congestion.New(name); err != nil {
-		return err
+	make, err := congestion.Maker(name)
+	if err == nil {
+		e.SetController(now, make)
 	}
-	e.SetController(now, func() Controller {
-		c, err := congestion.New(name)
-		if err != nil {
-			return congestion.NewCubic() // a name is never taken back
-		}
-		return c
-	})
-	return nil
+	return err
 }

@@ -96,7 +96,7 @@ func TestInfoOfLoss(t *testing.T) {
 		}
 	}
 	i := s.e.Info()
-	s.check(i.DataSegmentsReceived == 2 && i.DataSegmentsSent == 10 && i.DelayedACK == 70*ms && i.MaxSegment == 1480, "%+v", i)
+	s.check(i.DataSegmentsReceived == 2 && i.DataSegmentsSent == 10 && i.DelayedACK == 70*ms && i.PathMTU == 1480, "%+v", i)
 	s.check(i.SegmentsDelivered == 1, "the SYN counts: %d", i.SegmentsDelivered)
 	expect("sent", Info{UnackedSegments: 10, NotSent: 2*1460 + 10})
 	s.recv(ACK, 101, 1, optSACK(at(1), at(2)))

@@ -40,7 +40,7 @@ type Info struct {
 	ReorderingSeen      bool          // segments were acknowledged out of the order they were sent in
 	NotSent             int           // accepted by Write and not sent once
 	DelayedACK          time.Duration // how long an acknowledgment waits for company; negative not at all
-	MaxSegment          int           // the largest that the carrier takes, header included
+	PathMTU             int           // the largest segment that the path is believed to take, header included
 
 	Counters
 }
@@ -75,7 +75,6 @@ type Counters struct {
 	SoftErrors                     uint64
 	LastSoftError                  error
 	SpoiledTrains                  uint64 // times that losses were found to follow the segments' place in the train
-	PathMTU                        int    // the largest segment that the path is believed to take, header included
 	MTUProbes, MTUProbesLost       uint64 // sent to find out whether it takes larger ones (RFC 4821), and lost
 	BlackHoles                     uint64 // times that segments were made smaller since full ones timed out (RFC 4821 section 7.7)
 	TooBigReports, TooBigIgnored   uint64 // ICMP reports of segments too large for the path: believed, and not (RFC 5927)
@@ -159,7 +158,7 @@ func (e *Engine) Info() Info {
 	i.UnansweredProbes = max(e.pers.unanswered, e.keep.probes)
 	i.ReorderingSeen = e.rack.reordered
 	i.NotSent = max(0, e.sndEnd().Sub(e.snd.nxt))
-	i.DelayedACK, i.MaxSegment = e.cfg.DelayedACK, e.p.MMS
+	i.DelayedACK = e.cfg.DelayedACK
 	i.SACK, i.Timestamps, i.WindowScale = e.sack, e.ts.on, e.scaled
 	i.ECN = e.ecn.on
 	i.SendScale, i.ReceiveScale = e.snd.shift, e.rcv.shift

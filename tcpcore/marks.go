@@ -82,7 +82,7 @@ func (m *marks) pass(seq segment.Seq) (any bool) {
 	return any
 }
 
-// record returns how many octets from seq on belong to the record that begins or goes on
+// recordFrom returns how many octets from seq on belong to the record that begins or goes on
 // there; all if it has no end yet.
 func (m *marks) recordFrom(seq segment.Seq, all int) int {
 	for _, x := range m.list[m.head:] {

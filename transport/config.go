@@ -279,16 +279,11 @@ func (c *Config) settings() (*settings, error) {
 		if name == "" {
 			name = "cubic"
 		}
-		if _, err := congestion.New(name); err != nil {
+		make, err := congestion.Maker(name)
+		if err != nil {
 			return nil, fmt.Errorf("Config.CongestionControl: %w", err)
 		}
-		s.core.Congestion = func() congestion.Controller {
-			ctl, err := congestion.New(name)
-			if err != nil {
-				return congestion.NewCubic() // a name is never taken back
-			}
-			return ctl
-		}
+		s.core.Congestion = make
 	}
 	if c.HopLimit < 0 || c.HopLimit > 255 {
 		return nil, fmt.Errorf("Config.HopLimit: %d is outside of 1..255", c.HopLimit)

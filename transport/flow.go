@@ -69,7 +69,7 @@ func (f *flow) SetHopLimit(n uint8) { f.hop.Store(uint32(n)) }
 
 // TrainsSpoiled has the carrier send segments one by one on this path, if it can.
 func (f *flow) TrainsSpoiled() {
-	if d, ok := f.s.car.(interface{ DistrustTrains(netip.AddrPort) }); ok {
+	if d, ok := f.s.car.(carrier.Distruster); ok {
 		d.DistrustTrains(f.peer)
 	}
 }

@@ -36,20 +36,17 @@ func (s *shard) batch(b *carrier.Batch) (woken bool) {
 			s.report(d)
 			continue
 		}
-		for b := d.Data; ; {
-			n := len(b)
+		for rest := d.Data; ; {
+			n := len(rest)
 			if d.SegmentSize > 0 {
 				n = min(n, d.SegmentSize)
 			}
-			f := s.receive(now, d, b[:n])
-			if b = b[n:]; len(b) == 0 {
-				break
+			f := s.receive(now, d, rest[:n])
+			if rest = rest[n:]; f != nil && len(rest) > 0 {
+				rest = s.receiveRun(now, f, d, rest)
 			}
-			if f != nil {
-				b = s.receiveRun(now, f, d, b)
-				if len(b) == 0 {
-					break
-				}
+			if len(rest) == 0 {
+				break
 			}
 		}
 	}

@@ -378,9 +378,7 @@ func (s *shard) portsMove() bool { return !s.caps.Connected.IsValid() && !s.caps
 
 // sourceTo is the address that the carrier will send from, for one that can tell.
 func (s *shard) sourceTo(peer netip.Addr) netip.Addr {
-	if c, ok := s.car.(interface {
-		Source(peer netip.Addr) netip.Addr
-	}); ok {
+	if c, ok := s.car.(carrier.Sourcer); ok {
 		return c.Source(peer)
 	}
 	return netip.Addr{}

@@ -86,7 +86,7 @@ var sysctls = map[string]sysctl{
 	}),
 	"net.ipv4.tcp_early_retrans": set(func(c *config, n int) { c.c.NoTailLossProbe = n == 0 }),
 	"net.ipv4.tcp_notsent_lowat": set(func(c *config, n int) { c.c.NotSentLowWater = bound(int64(n)) }),
-	"net.ipv4.tcp_mtu_probing":   lacks("path MTU probing", 0, 1),
+	"net.ipv4.tcp_mtu_probing":   lacks("path MTU probing by Linux's policy", 0, 1),
 	"net.ipv4.tcp_slow_start_after_idle": set(func(c *config, n int) {
 		c.c.AfterIdle = congestion.RestartAfterIdle
 		if n == 0 {
@@ -162,7 +162,7 @@ var sysctls = map[string]sysctl{
 	"net.inet.tcp.insecure_syn":              lacks("SYN of RFC 793 instead of RFC 5961", 0),
 	"net.inet.tcp.insecure_ack":              lacks("acknowledgments of RFC 793 instead of RFC 5961", 0),
 	"net.inet.tcp.drop_synfin":               lacks("SYN with FIN dropped", 0),
-	"net.inet.tcp.pmtud_blackhole_detection": lacks("detection of path MTU black holes", 0),
+	"net.inet.tcp.pmtud_blackhole_detection": lacks("detection of black holes by FreeBSD's policy", 0),
 	"net.inet.tcp.newcwv":                    lacks("new congestion window validation", 0),
 	"net.inet.tcp.fast_finwait2_recycle":     lacks("FIN-WAIT-2 in a hurry", 0),
 	"net.inet.tcp.blackhole":                 lacks("a black hole for segments without a connection", 0),

@@ -153,8 +153,17 @@ type Loss struct {
 
 // New returns a controller by name, or an error that lists the known ones.
 func New(name string) (Controller, error) {
+	f, err := Maker(name)
+	if err != nil {
+		return nil, err
+	}
+	return f(), nil
+}
+
+// Maker returns what makes controllers of the name, each for a connection of its own.
+func Maker(name string) (func() Controller, error) {
 	if f, ok := registry[name]; ok {
-		return f(), nil
+		return f, nil
 	}
 	return nil, fmt.Errorf("congestion control %q is not one of %q", name, Names())
 }

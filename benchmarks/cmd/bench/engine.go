@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"example.com/culvert/benchmarks/stat"
 )
 
 // engineName is what -only knows the engine's own benchmarks by.
@@ -86,7 +88,7 @@ func engineLines(out string) []engineLine {
 	var lines []engineLine
 	for _, n := range names {
 		xs := all[n]
-		lines = append(lines, engineLine{n, median(xs[0]), median(xs[1]), median(xs[2])})
+		lines = append(lines, engineLine{n, stat.Median(xs[0]), stat.Median(xs[1]), stat.Median(xs[2])})
 	}
 	return lines
 }

@@ -221,12 +221,3 @@ func TestDocs(t *testing.T) {
 		}
 	}
 }
-
-// TestMedian of odd, even and no numbers.
-func TestMedian(t *testing.T) {
-	for want, xs := range map[float64][]float64{2: {3, 1, 2}, 2.5: {4, 1, 2, 3}, 0: nil} {
-		if got := median(xs); got != want {
-			t.Errorf("median(%v) = %v", xs, got)
-		}
-	}
-}

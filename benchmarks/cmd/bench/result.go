@@ -3,6 +3,7 @@ package main
 import (
 	"slices"
 
+	"example.com/culvert/benchmarks/stat"
 	"example.com/culvert/benchmarks/work"
 )
 
@@ -37,15 +38,13 @@ func (r *result) cpu() float64 {
 func (r *result) cpuPerGB() float64 { return over(r.cpu()*1e9, r.goodput()) }
 func (r *result) cpuPerOp() float64 { return over(r.cpu(), r.rate()) }
 
-// jain is Jain's index of fairness: 1 if all connections have the same, 1/n if one has
-// all.
+// jain tells how fairly the connections shared.
 func (r *result) jain() float64 {
-	var sum, squares float64
-	for _, n := range r.Server.Bytes {
-		sum += float64(n)
-		squares += float64(n) * float64(n)
+	xs := make([]float64, len(r.Server.Bytes))
+	for i, n := range r.Server.Bytes {
+		xs[i] = float64(n)
 	}
-	return over(sum*sum, float64(len(r.Server.Bytes))*squares)
+	return stat.Jain(xs)
 }
 
 func over(a, b float64) float64 {
@@ -73,17 +72,4 @@ func (fs figures) each(of func(*result) float64) []float64 {
 }
 
 // median is the middle of a figure, 0 if none counts.
-func (fs figures) median(of func(*result) float64) float64 { return median(fs.each(of)) }
-
-// median returns the middle of xs, 0 if there is none.
-func median(xs []float64) float64 {
-	xs = slices.Sorted(slices.Values(xs))
-	switch n := len(xs); {
-	case n == 0:
-		return 0
-	case n%2 == 0:
-		return (xs[n/2-1] + xs[n/2]) / 2
-	default:
-		return xs[n/2]
-	}
-}
+func (fs figures) median(of func(*result) float64) float64 { return stat.Median(fs.each(of)) }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"example.com/culvert/benchmarks/stat"
 )
 
 // A bar is what culvert has to reach on a path, with stacks compared by the medians of
@@ -32,21 +34,21 @@ func (m measured) add(e *entry, results []*result) {
 		return
 	}
 	sent := func(f func(counters) (part, whole uint64)) float64 {
-		return median(each(own, func(r *result) float64 {
+		return stat.Median(each(own, func(r *result) float64 {
 			part, whole := f(r.Flows[0].Sender.Sent)
 			return float64(part) / float64(max(1, whole))
 		}))
 	}
 	f := figures{
-		goodput:  median(each(own, func(r *result) float64 { return r.Flows[0].Goodput })),
-		queue:    median(each(own, func(r *result) float64 { return r.Link.Queueing.Mean })),
+		goodput:  stat.Median(each(own, func(r *result) float64 { return r.Flows[0].Goodput })),
+		queue:    stat.Median(each(own, func(r *result) float64 { return r.Link.Queueing.Mean })),
 		resent:   sent(func(c counters) (uint64, uint64) { return c.BytesRetransmitted, c.Bytes }),
 		spurious: sent(func(c counters) (uint64, uint64) { return c.Spurious, c.Segments }),
-		resumed:  median(each(own, (*result).resumed)),
+		resumed:  stat.Median(each(own, (*result).resumed)),
 	}
 	if len(e.flows) == 2 {
-		f.jain = median(each(own, (*result).jain))
-		f.ofEqualShare = median(each(own, (*result).ofEqualShare))
+		f.jain = stat.Median(each(own, (*result).jain))
+		f.ofEqualShare = stat.Median(each(own, (*result).ofEqualShare))
 	}
 	if m[e.path.Name] == nil {
 		m[e.path.Name] = make(map[string]figures)
@@ -60,7 +62,7 @@ func (r *result) jain() float64 {
 	for _, f := range r.Flows {
 		xs = append(xs, f.Goodput)
 	}
-	return jain(xs)
+	return stat.Jain(xs)
 }
 
 // ofEqualShare is what the first of two flows has of what would be fair.

@@ -6,12 +6,10 @@ import (
 	"context"
 	"errors"
 	"io"
-	"syscall"
 )
 
 var errSystem = errors.New("this needs Linux: network namespaces and TUN devices")
 
-func compare(context.Context, options, *plan, io.Writer) error         { return errSystem }
-func play(context.Context, string, io.Reader, io.Writer) error         { return errSystem }
-func kernelAvailable() []string                                        { return nil }
-func pinCongestion(string) func(string, string, syscall.RawConn) error { return nil }
+func compare(context.Context, options, *plan, io.Writer) error { return errSystem }
+func play(context.Context, string, io.Reader, io.Writer) error { return errSystem }
+func kernelAvailable() []string                                { return nil }

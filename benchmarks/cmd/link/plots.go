@@ -8,6 +8,7 @@ import (
 
 	"example.com/culvert/benchmarks/link"
 	"example.com/culvert/benchmarks/link/plot"
+	"example.com/culvert/benchmarks/stat"
 )
 
 // typical is the result of an entry whose goodput is nearest to the median.
@@ -118,7 +119,7 @@ func writeSweep(dir string, p *plan, results []*result) error {
 			order = append(order, e.name())
 		}
 		l.X = append(l.X, e.path.Loss*100)
-		l.Y = append(l.Y, median(each(own, func(r *result) float64 { return r.Flows[0].Goodput / 1e6 })))
+		l.Y = append(l.Y, stat.Median(each(own, func(r *result) float64 { return r.Flows[0].Goodput / 1e6 })))
 	}
 	if len(order) == 0 {
 		return nil

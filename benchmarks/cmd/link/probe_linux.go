@@ -1,12 +1,10 @@
 package main
 
 import (
-	"fmt"
 	"net"
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -22,22 +20,6 @@ func kernelAvailable() []string {
 		return nil
 	}
 	return strings.Fields(string(b))
-}
-
-// pinCongestion sets TCP_CONGESTION; accepted sockets inherit it from the listener's.
-func pinCongestion(control string) func(string, string, syscall.RawConn) error {
-	return func(_, _ string, c syscall.RawConn) error {
-		var err error
-		if cerr := c.Control(func(fd uintptr) {
-			err = unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, control)
-		}); cerr != nil {
-			return cerr
-		}
-		if err != nil {
-			return fmt.Errorf("TCP_CONGESTION %s: %w", control, err)
-		}
-		return nil
-	}
 }
 
 // probe asks a connection for its state and its counters.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"slices"
 	"time"
 
 	"example.com/culvert/benchmarks/link"
@@ -103,30 +102,4 @@ func thin(notes []progress, start time.Duration) (kept []progress) {
 		}
 	}
 	return kept
-}
-
-// median returns the middle of xs, 0 if there is none.
-func median(xs []float64) float64 {
-	xs = slices.Sorted(slices.Values(xs))
-	switch n := len(xs); {
-	case n == 0:
-		return 0
-	case n%2 == 0:
-		return (xs[n/2-1] + xs[n/2]) / 2
-	default:
-		return xs[n/2]
-	}
-}
-
-// jain is Jain's index of fairness: 1 if all have the same, 1/n if one has all.
-func jain(xs []float64) float64 {
-	var sum, squares float64
-	for _, x := range xs {
-		sum += x
-		squares += x * x
-	}
-	if squares == 0 {
-		return 0
-	}
-	return sum * sum / (float64(len(xs)) * squares)
 }

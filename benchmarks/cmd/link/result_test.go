@@ -51,26 +51,6 @@ func TestThin(t *testing.T) {
 	}
 }
 
-func TestMedianAndJain(t *testing.T) {
-	if m := median([]float64{3, 1, 2}); m != 2 {
-		t.Errorf("median of three is %v", m)
-	}
-	if m := median([]float64{4, 1, 2, 3}); m != 2.5 {
-		t.Errorf("median of four is %v", m)
-	}
-	if m := median(nil); m != 0 {
-		t.Errorf("median of none is %v", m)
-	}
-	for _, c := range []struct {
-		xs   []float64
-		want float64
-	}{{[]float64{5, 5}, 1}, {[]float64{5, 0}, 0.5}, {[]float64{1, 2, 3}, 36.0 / 42}, {[]float64{0, 0}, 0}} {
-		if got := jain(c.xs); math.Abs(got-c.want) > 1e-12 {
-			t.Errorf("index of %v is %v, want %v", c.xs, got, c.want)
-		}
-	}
-}
-
 // made is a result as a run would give it.
 func made(e *entry, goodput ...float64) *result {
 	r := &result{Path: e.path.Name, Link: &link.Report{Queueing: link.Summary{Mean: 0.005}}}

@@ -67,7 +67,7 @@ func stacks(t tuning) (all []benchmarks.Stack, missing []string) {
 			missing = append(missing, name)
 			continue
 		}
-		all = append(all, kernelStack(name))
+		all = append(all, benchmarks.Kernel(name))
 	}
 	if quic, err := benchmarks.Find("quic-go"); err == nil {
 		all = append(all, quic)
@@ -93,23 +93,6 @@ func findStack(name string, t tuning) (benchmarks.Stack, error) {
 		names = append(names, s.Name)
 	}
 	return benchmarks.Stack{}, fmt.Errorf("stack %q is not one of %s", name, strings.Join(names, ", "))
-}
-
-// kernelStack is the kernel's TCP with a congestion control of its own: the system's
-// default differs from machine to machine.
-func kernelStack(control string) benchmarks.Stack {
-	pin := pinCongestion(control)
-	return benchmarks.Stack{
-		Name: "kernel-" + control, About: "the kernel's TCP",
-		Listen: func(addr string) (net.Listener, error) {
-			lc := net.ListenConfig{Control: pin}
-			return lc.Listen(context.Background(), "tcp", addr)
-		},
-		Dial: func(ctx context.Context, addr string) (net.Conn, error) {
-			d := net.Dialer{Control: pin}
-			return d.DialContext(ctx, "tcp", addr)
-		},
-	}
 }
 
 func culvertStack(name, about string, cfg transport.Config, t tuning) benchmarks.Stack {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"example.com/culvert/benchmarks/stat"
 )
 
 // of returns the results of an entry that count.
@@ -41,7 +43,7 @@ func spread(format string, xs []float64) string {
 		return "-"
 	}
 	f := func(x float64) string { return fmt.Sprintf(format, x) }
-	return fmt.Sprintf("%s (%s-%s)", f(median(xs)), f(slices.Min(xs)), f(slices.Max(xs)))
+	return fmt.Sprintf("%s (%s-%s)", f(stat.Median(xs)), f(slices.Min(xs)), f(slices.Max(xs)))
 }
 
 // table prints the results of one path.
@@ -68,7 +70,7 @@ func table(w io.Writer, entries []*entry, results []*result) {
 func single(w io.Writer, entries []*entry, results []*result) {
 	goodput := make(map[string]float64)
 	for _, e := range entries {
-		goodput[e.name()] = median(each(e.of(results), func(r *result) float64 { return r.Flows[0].Goodput }))
+		goodput[e.name()] = stat.Median(each(e.of(results), func(r *result) float64 { return r.Flows[0].Goodput }))
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "stack\tMB/s median (min-max)\tof kernel's\tqueue ms mean\tp95\tRTT ms under load\tsent/delivered\tresent %\tspurious %\tCPU s/GB\tlongest gap s\tresumed s\truns\t")
@@ -78,7 +80,7 @@ func single(w io.Writer, entries []*entry, results []*result) {
 			if len(own) == 0 {
 				return "-"
 			}
-			return fmt.Sprintf(format, median(each(own, f)))
+			return fmt.Sprintf(format, stat.Median(each(own, f)))
 		}
 		share := func(format string, f func(counters) (part, whole uint64)) string {
 			if len(own) == 0 || !own[0].Flows[0].Sender.Sent.Known {
