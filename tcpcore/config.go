@@ -46,7 +46,8 @@ type Config struct {
 	// bounds and back-off (FreeBSD: 200 ms). Default none.
 	RTOMargin time.Duration
 	// StrictTimestamps drops segments that lack the negotiated timestamp (RFC 7323
-	// section 3.2). Default they are processed, as middleboxes strip options.
+	// section 3.2), and those that retransmissions overtook (section 5.3). Default both are
+	// processed, as middleboxes strip options and paths reorder.
 	StrictTimestamps bool
 	// MSL is the maximum segment lifetime; TIME-WAIT lasts twice as long.
 	// Default 30 s (RFC 9293 says 2 minutes; Linux and FreeBSD do the same).

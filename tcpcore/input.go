@@ -187,6 +187,9 @@ func (e *Engine) inputOther(now Time, s *segment.Segment) {
 	// the left edge of what was last acknowledged.
 	if e.ts.on && s.Options.HasTimestamps && s.Seq.LessEq(e.rcv.lastAck) {
 		e.ts.record(now, s.Options.TSVal)
+		if !e.rcv.q.empty() {
+			e.ts.holeMoves(e.rcv.nxt)
+		}
 	}
 	// Fourth, check the SYN bit.
 	if s.Flags.Has(segment.SYN) {

@@ -15,7 +15,23 @@ type tsState struct {
 	valid    bool   // recent may be compared with
 	recent   uint32 // TS.Recent
 	recentAt Time
+	overtaken
 }
+
+// overtaken is what TS.Recent was before that which fills a hole in the data raised it.
+// RFC 7323 section 5.3 knows that it discards segments "unnecessarily" which a
+// retransmission overtook, and takes this for unlikely. But on a path that reorders each
+// loss of a bulk transfer meets some, and each of them is a loss more. PAWS guards against
+// sequence numbers that come round again, and what is a quarter of their space old cannot:
+// windows are no larger either (section 2.3), so an old duplicate was sent before half of it.
+type overtaken struct {
+	floor uint32
+	from  segment.Seq // RCV.NXT then
+}
+
+// overtakenFor is for how many bytes of progress the floor is good, in which the next one
+// is taken halfway.
+const overtakenFor = 1 << 30
 
 // tsClock is the timestamp clock: a tick per millisecond (RFC 7323 section 5.4), from
 // an offset of the connection's own.
@@ -30,13 +46,29 @@ func (t *tsState) record(now Time, val uint32) {
 	}
 }
 
+// holeOpens is told that data is held beyond a hole, where RCV.NXT is nxt.
+func (t *tsState) holeOpens(nxt segment.Seq) { t.overtaken = overtaken{t.recent, nxt} }
+
+// holeMoves is told that RCV.NXT is nxt and that there is a hole yet.
+func (t *tsState) holeMoves(nxt segment.Seq) {
+	if nxt.Sub(t.from) >= overtakenFor/2 {
+		t.holeOpens(nxt)
+	}
+}
+
+// wasOvertaken reports whether val, which is older than TS.Recent, is no older than the
+// hole in the data.
+func (t *tsState) wasOvertaken(nxt segment.Seq, val uint32) bool {
+	return nxt.Sub(t.from) < overtakenFor && int32(val-t.floor) >= 0
+}
+
 // pawsIdle is how long TS.Recent is good for (RFC 7323 section 5.5: 24 days).
 const pawsIdle = Time(24 * 24 * time.Hour)
 
 // pawsReject is RFC 7323 section 5.3 (R1): a segment with an old timestamp is an old
 // duplicate. A segment without the option is let through unless the user wants it
 // otherwise: dropping it, which the RFC prefers (section 3.2), ends connections through
-// middleboxes that strip options.
+// middleboxes that strip options. So is what was overtaken.
 func (e *Engine) pawsReject(now Time, s *segment.Segment) bool {
 	if !e.ts.on || s.Flags.Has(segment.RST) {
 		return false
@@ -48,6 +80,9 @@ func (e *Engine) pawsReject(now Time, s *segment.Segment) bool {
 		e.ts.valid = false // the next one counts, whatever it is
 	}
 	if !e.ts.valid || int32(s.Options.TSVal-e.ts.recent) >= 0 {
+		return false
+	}
+	if !e.cfg.StrictTimestamps && !e.rcv.q.empty() && e.ts.wasOvertaken(e.rcv.nxt, s.Options.TSVal) {
 		return false
 	}
 	e.count.PAWSDrops++

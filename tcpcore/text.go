@@ -109,7 +109,9 @@ func (e *Engine) receive(now Time, seq segment.Seq, data []byte) {
 		return
 	}
 	held := r.buf.len()
-	if !r.q.empty() {
+	if r.q.empty() {
+		e.ts.holeOpens(r.nxt)
+	} else {
 		held += r.q.ranges[len(r.q.ranges)-1].right.Sub(r.nxt)
 	}
 	r.buf.reserve(off+len(data), held)

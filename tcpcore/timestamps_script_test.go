@@ -1,6 +1,7 @@
 package tcpcore
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -128,6 +129,62 @@ func TestPAWS(t *testing.T) {
 	s.recv(ACK, 6, 1, "new", optTS(200_000+1<<31-1, 0))
 	s.want2ndACK(9)
 	s.read("new")
+}
+
+// TestOvertaken has a retransmission overtake what was sent before it and went round: the
+// unlikely case of RFC 7323 section 5.3.
+//
+// Shows: RFC7323-12.
+func TestOvertaken(t *testing.T) {
+	for _, strict := range []bool{false, true} {
+		s := newScript(t, fmt.Sprintf("what a retransmission overtook is no old duplicate, unless the letter is wanted: %v", strict),
+			Config{StrictTimestamps: strict}, Params{})
+		s.passive(optTSOn())
+		s.recv(ACK, 1, 1, "a", optTS(200_000, 0))
+		s.want2ndACK(2)
+		s.recv(ACK, 4, 1, "d", optTS(200_003, 0)) // without "b" and "c"
+		s.want(ACK, 1, 2, optTSEcr(200_000))
+		s.recv(ACK, 2, 1, "b", optTS(200_090, 0)) // sent again
+		s.want(ACK, 1, 3, optTSEcr(200_090))
+		s.recv(ACK, 3, 1, "?", optTS(199_999, 0)) // older than the hole
+		s.want(ACK, 1, 3, optTSEcr(200_090))
+		s.recv(ACK, 3, 1, "c", optTS(200_002, 0))
+		if strict {
+			s.want(ACK, 1, 3, optTSEcr(200_090))
+			s.read("ab")
+			s.check(s.e.Info().PAWSDrops == 2, "%d drops counted", s.e.Info().PAWSDrops)
+			continue
+		}
+		s.want(ACK, 1, 5, optTSEcr(200_090))
+		s.recv(ACK, 5, 1, "?", optTS(200_002, 0)) // there is no hole any more
+		s.want(ACK, 1, 5, optTSEcr(200_090))
+		s.read("abcd")
+		s.check(s.e.Info().PAWSDrops == 2, "%d drops counted", s.e.Info().PAWSDrops)
+	}
+}
+
+// TestOvertakenExpires has holes follow one another for gigabytes.
+func TestOvertakenExpires(t *testing.T) {
+	ts := tsState{recent: 100}
+	nxt := segment.Seq(1<<32 - 1000) // and the numbers come round
+	ts.holeOpens(nxt)
+	ts.recent = 200
+	for _, c := range []struct {
+		progress int
+		val      uint32
+		want     bool
+	}{
+		{0, 99, false}, {0, 100, true}, {1<<29 - 1, 100, true}, {1 << 29, 100, false}, {1 << 29, 200, true},
+	} {
+		at := nxt.Add(c.progress)
+		ts.holeMoves(at)
+		if got := ts.wasOvertaken(at, c.val); got != c.want {
+			t.Errorf("after %d bytes, timestamp %d: overtaken %v", c.progress, c.val, got)
+		}
+	}
+	if ts.wasOvertaken(nxt.Add(1<<29+1<<30), 200) {
+		t.Error("a floor is good for more than a quarter of the sequence space")
+	}
 }
 
 // TestPAWSAndRST resets with an old timestamp.

@@ -67,7 +67,8 @@ type Config struct {
 	// bounds and back-off: 1 ms to 1 minute. FreeBSD has 200 ms. Default none.
 	RTOMargin time.Duration
 	// StrictTimestamps drops segments that lack the negotiated timestamp, as RFC 7323
-	// section 3.2 prefers. Default they are processed, as middleboxes strip options.
+	// section 3.2 prefers, and those that retransmissions overtook (section 5.3). Default both
+	// are processed, as middleboxes strip options and paths reorder.
 	StrictTimestamps bool
 	// MSL is the maximum segment lifetime, 1 ms to a day; TIME-WAIT lasts twice as
 	// long. Default 30 s, as Linux and FreeBSD have it (RFC 9293 says 2 minutes).
