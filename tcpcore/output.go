@@ -250,7 +250,11 @@ func (e *Engine) paceAllows(now Time, size int) bool {
 		return true
 	}
 	rate := e.ctl.PacingRate()
-	if rate <= 0 || e.pace.allow(now, rate, e.snd.mss, size) {
+	if rate <= 0 {
+		e.pace.unpaced()
+		return true
+	}
+	if e.pace.allow(now, rate, e.snd.mss, size) {
 		return true
 	}
 	e.timer.set(tPace, e.pace.due)

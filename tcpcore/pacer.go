@@ -74,5 +74,9 @@ func (p *pacer) allow(now Time, rate int64, mss, size int) bool {
 // idle is told that something else than the pace holds sending back.
 func (p *pacer) idle() { p.waiting = false }
 
+// unpaced is told that there is no rate at present: what is sent meanwhile is no debt that a
+// later rate would have to earn.
+func (p *pacer) unpaced() { p.at, p.waiting = 0, false }
+
 // sent takes what was sent out of the bucket.
 func (p *pacer) sent(size int) { p.credit -= int64(size) }

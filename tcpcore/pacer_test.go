@@ -135,3 +135,37 @@ func TestPacing(t *testing.T) {
 	want := int(earned(ctl.rate, 200*ms))
 	s.check(sent > want-want/50 && sent < want+want/50+most, "%d bytes left in 200 ms, want %d", sent, want)
 }
+
+// TestPacingBegins has a congestion control that asks for no pace at first, and then for one:
+// what left without is not held against what leaves then.
+func TestPacingBegins(t *testing.T) {
+	ctl := &pacedWindow{openWindow{congestion.NewReno()}, 10 * mbit}
+	s := newScript(t, "a pace that begins does not begin with a debt",
+		Config{Congestion: func() congestion.Controller { return ctl }}, Params{})
+	s.peerWindow = 65535
+	s.active(optSACKOK(), optScale(8))
+	s.recv(ACK, 1, 1)
+	sent := 0
+	during := func(rate int64) int { // sends what may be sent in 100 ms, all of it acknowledged at once
+		ctl.rate = rate
+		begin := sent
+		for range 100 {
+			for _, g := range s.drain() {
+				sent += len(g.Payload)
+			}
+			s.recv(ACK, 1, 1+sent)
+			if free := 1<<20 - s.e.snd.buf.len(); free > 0 {
+				s.write(free)
+			}
+			s.now = s.now.Add(ms)
+			s.e.Advance(s.now)
+		}
+		return sent - begin
+	}
+	paced := int(earned(10*mbit, 100*ms))
+	during(10 * mbit)
+	n := during(0)
+	s.check(n > 10*paced, "without a pace %d bytes leave in 100 ms, no more than with one", n)
+	n = during(10 * mbit)
+	s.check(n > paced*9/10, "%d bytes leave in the first 100 ms of a pace, want %d", n, paced)
+}
