@@ -166,10 +166,13 @@ func (e *Engine) delivered(now Time, n int) {
 
 // ackDue reports whether what was received is worth an ACK without waiting for more:
 // "at least every second full-sized segment or 2*RMSS bytes of new data" (SHLD-19), or
-// sooner by Config.ACKRule.
+// sooner by Config.ACKRule; or when the window has no room for a second segment, for which
+// the peer would wait as long as we do.
 func (e *Engine) ackDue() bool {
 	a := &e.ack
 	switch {
+	case a.pending >= e.rmss() && e.rcv.edge.Sub(e.rcv.nxt) < e.rmss():
+		return true
 	case a.pending >= 2*e.rmss(), e.cfg.DelayedACK < 0, a.quick > 0 && !a.interactive:
 		return true
 	case e.cfg.ACKRule == ACKOverFull:

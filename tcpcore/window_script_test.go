@@ -288,6 +288,21 @@ func TestDelayedACK(t *testing.T) {
 	s.wantAfter(499*ms, ACK, 1, 101)
 }
 
+// TestACKOfLastRoom offers a window that holds one full segment and not two.
+//
+// Shows: SHLD-19.
+func TestACKOfLastRoom(t *testing.T) {
+	s := newScript(t, "a full segment after which the window has no room for another is acknowledged at once", Config{ReceiveBuffer: 2500}, Params{})
+	s.passive()
+	s.recv(ACK, 1, 1, 1460)
+	s.want(ACK, 1, 1461)
+	s = newScript(t, "a small one may be followed by others", Config{ReceiveBuffer: 2500}, Params{})
+	s.passive()
+	s.recv(ACK, 1, 1, 500)
+	s.recv(ACK, 501, 1, 1000)
+	s.wantIdle()
+}
+
 // TestJoinedSegments receives several segments as one, as a carrier hands them on whose
 // system joined them.
 //
