@@ -43,10 +43,9 @@ type shard struct {
 	err       error         // why, if the carrier failed
 	gone      chan struct{} // closed when the carrier is
 
-	in    inbox
-	share share
-	out   outbox
-	turn  turn
+	in   inbox
+	out  outbox
+	turn turn
 }
 
 // key is a connection's identity in a shard. local is the zero Addr where the
@@ -81,7 +80,6 @@ func newShard(car carrier.Carrier) *shard {
 	s.wild = !s.local.Addr().IsValid() || s.local.Addr().IsUnspecified()
 	s.out.limit.init()
 	s.turn.init(car)
-	s.share.init(car)
 	return s
 }
 

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -53,15 +54,14 @@ type lab struct {
 	ours, middle, kernel string
 }
 
-var labs int
+var labs atomic.Int32
 
 // newLab makes a laboratory, and takes it down when the test ends: not before it has
 // seen that the middle called no segment of ours invalid, and that no connection of the
 // kernel's hangs.
 func newLab(t testing.TB) *lab {
 	t.Helper()
-	labs++
-	n := fmt.Sprintf("interop%d-%d-", os.Getpid(), labs)
+	n := fmt.Sprintf("interop%d-%d-", os.Getpid(), labs.Add(1))
 	l := &lab{t: t, ours: n + "o", middle: n + "m", kernel: n + "k"}
 	t.Cleanup(func() {
 		for _, ns := range []string{l.ours, l.middle, l.kernel} {
@@ -77,14 +77,15 @@ func newLab(t testing.TB) *lab {
 	l.wire(l.ours, oursIP, "10.91.1.2", "mo")
 	l.wire(l.kernel, kernelIP, "10.91.2.2", "mk")
 	l.sysctl(l.middle, "net.ipv4.ip_forward=1")
-	// Before connection tracking come the rules of a case (rule), behind it what counts.
+	// Before connection tracking come the rules of a case (rule), behind it what counts. What a
+	// test injects in somebody's name has a DSCP of 1, and is nobody's.
 	l.nft(`table ip lab {
 		counter invalid_ours { }
 		counter invalid_kernel { }
 		chain early { type filter hook prerouting priority raw; }
 		chain forward { type filter hook forward priority 0;
-			ct state invalid ip saddr ` + oursIP + ` counter name invalid_ours
-			ct state invalid ip saddr ` + kernelIP + ` counter name invalid_kernel
+			ct state invalid ip dscp != 1 ip saddr ` + oursIP + ` counter name invalid_ours
+			ct state invalid ip dscp != 1 ip saddr ` + kernelIP + ` counter name invalid_kernel
 		}
 	}`)
 	t.Cleanup(func() {
@@ -183,6 +184,7 @@ func (l *lab) counter(name string) int {
 type process struct {
 	t     testing.TB
 	what  string
+	note  string // of the test's own
 	cmd   *exec.Cmd
 	ended chan error // its end, once
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"os"
 	"syscall"
 
@@ -29,4 +30,17 @@ func (o *options) control(_, _ string, raw syscall.RawConn) error {
 		return e
 	}
 	return err
+}
+
+// cork holds back what is written to a socket of the kernel's, until more comes or the end.
+func cork(c *net.TCPConn) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	e := raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_CORK, 1) })
+	if e != nil {
+		return e
+	}
+	return os.NewSyscallError("setsockopt", err)
 }

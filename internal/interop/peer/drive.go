@@ -20,7 +20,7 @@ import (
 // "error" and why. It has one listener and one connection at a time.
 //
 //	listen ADDRESS       accept
-//	dial ADDRESS [FROM]  dialling ADDRESS [FROM], then dialled: in the background
+//	dial ADDRESS [FROM]  dialling ADDRESS [FROM], then dialled or dialfails ERRNO: in the background
 //	write N              read N: octets of the usual ones
 //	eof                  the end comes next
 //	fails ERRNO          reading fails so: ECONNRESET, ETIMEDOUT ...
@@ -29,6 +29,10 @@ import (
 //	state                the state of a connection of ours
 //	info                 conn.Info of a connection of ours, as JSON
 //	becomes STATE        it gets there, sooner or later
+//	last N               write N octets and the end; the kernel puts both into one segment
+//	watch                looks at the segments that arrive here, see inject.go
+//	hears FLAGS          such a segment arrives, after what was last injected
+//	inject FLAGS [OFF]   sends one that would be next in its sender's place, OFF octets off
 func drive(o *options) error {
 	d := driver{o: o}
 	in := bufio.NewScanner(os.Stdin)
@@ -49,6 +53,7 @@ type driver struct {
 	l      net.Listener
 	c      net.Conn
 	dialed chan error
+	w      *watcher
 }
 
 var errnos = map[string]syscall.Errno{
@@ -65,7 +70,7 @@ func (d *driver) do(words []string) (answer string, err error) {
 	}
 	if d.c == nil {
 		switch arg(0) {
-		case "write", "read", "eof", "fails", "refuses", "closewrite", "close", "abort", "state", "info", "becomes":
+		case "write", "last", "read", "eof", "fails", "refuses", "closewrite", "close", "abort", "state", "info", "becomes":
 			return "", errors.New("there is no connection")
 		}
 	} else {
@@ -94,6 +99,30 @@ func (d *driver) do(words []string) (answer string, err error) {
 		}()
 	case "dialled":
 		err = <-d.dialed
+	case "dialfails":
+		var timeout net.Error
+		switch e := <-d.dialed; {
+		case e == nil:
+			err = errors.New("it did not fail")
+		case !errors.Is(e, errnos[arg(1)]) && !(arg(1) == "timeout" && errors.As(e, &timeout) && timeout.Timeout()):
+			err = e
+		}
+	case "last":
+		if c, ok := d.c.(*net.TCPConn); ok {
+			if err = cork(c); err != nil {
+				return "", err
+			}
+		}
+		if _, err = io.Copy(struct{ io.Writer }{d.c}, octets(int64(n))); err == nil {
+			err = d.c.(interface{ CloseWrite() error }).CloseWrite()
+		}
+	case "watch":
+		d.w, err = watch(d.o.timeout)
+	case "hears":
+		err = d.w.hears(arg(1))
+	case "inject":
+		off, _ := strconv.Atoi(arg(2))
+		err = d.w.inject(arg(1), off)
 	case "write":
 		_, err = io.Copy(struct{ io.Writer }{d.c}, octets(int64(n)))
 	case "read":

@@ -23,9 +23,11 @@ import (
 	"net/netip"
 	"os"
 	"runtime/pprof"
+	"strings"
 	"syscall"
 	"time"
 
+	"example.com/culvert/conn"
 	"example.com/culvert/rawcarrier"
 	"example.com/culvert/transport"
 )
@@ -293,9 +295,29 @@ func transfer(o *options, c net.Conn) error {
 		return err
 	}
 	took := time.Since(began)
-	fmt.Printf("ok sent %d got %d in %v, %.1f MB/s, SHA-256 %x\n", o.send, n, took.Round(time.Millisecond),
-		float64(o.send+n)/took.Seconds()/1e6, got.Sum(nil)[:8])
+	fmt.Printf("ok sent %d got %d in %v, %.1f MB/s, SHA-256 %x%s\n", o.send, n, took.Round(time.Millisecond),
+		float64(o.send+n)/took.Seconds()/1e6, got.Sum(nil)[:8], account(c))
 	return nil
+}
+
+// account is what a connection of ours is like, and what it did about losses.
+func account(c net.Conn) string {
+	ours, ok := c.(*conn.Conn)
+	if !ok {
+		return ""
+	}
+	i := ours.Info()
+	var with []string
+	for _, o := range []struct {
+		name string
+		on   bool
+	}{{"SACK", i.SACK}, {"timestamps", i.Timestamps}, {"window scale", i.WindowScale}, {"ECN", i.ECN}} {
+		if o.on {
+			with = append(with, o.name)
+		}
+	}
+	return fmt.Sprintf(", with %s; segments of %d, and of %d back; sent again %d of %d, in %d recoveries and %d timeouts; %d window probes",
+		strings.Join(with, ", "), i.SendMSS, i.ReceiveMSS, i.Retransmits, i.DataSegmentsSent, i.FastRecoveries, i.Timeouts, i.ZeroWindowProbes)
 }
 
 // receive reads to the end, in the pieces and with the pause that were asked for.
