@@ -93,7 +93,7 @@ func (s *shard) receive(now tcpcore.Time, d *carrier.Datagram, b []byte) *flow {
 	k := s.keyOf(d.Peer, d.Local, seg.DstPort, seg.SrcPort)
 	s.mu.Lock()
 	f, at := s.find(k)
-	var last *segment.Seq // of the connection that a SYN takes the place of
+	var before *predecessor
 	if f == nil && s.waits.has(at) {
 		seq := s.waits.lastOf(at)
 		reply, reopen := s.waits.input(now, at, seg, s.out.room())
@@ -102,7 +102,7 @@ func (s *shard) receive(now tcpcore.Time, d *carrier.Datagram, b []byte) *flow {
 			s.answer(d, reply)
 			return nil
 		}
-		last = &seq
+		before = &predecessor{at, seq}
 	}
 	p := s.ports[seg.DstPort]
 	moved := f == nil && !seg.Flags.Has(segment.SYN) && s.hosts[k.host()] > 0
@@ -121,8 +121,7 @@ func (s *shard) receive(now tcpcore.Time, d *carrier.Datagram, b []byte) *flow {
 			return f
 		}
 		// RFC 6191: the connection gave way in TIME-WAIT, and its place is free.
-		seq := f.driver.LastSent()
-		last = &seq
+		before = &predecessor{at, f.driver.LastSent()}
 		f.driver.Finish()
 	}
 	if p == nil {
@@ -139,22 +138,34 @@ func (s *shard) receive(now tcpcore.Time, d *carrier.Datagram, b []byte) *flow {
 			s.answer(d, v.Reply)
 		}
 	case listener.Open:
-		s.open(now, p, k, seg, v.Place, last)
+		s.open(now, p, k, seg, v.Place, before)
 	}
 	return nil
 }
 
-// open makes a connection that listens, and gives it its SYN. If it takes the place of
-// one in TIME-WAIT, last is where that one's numbers ended.
-func (s *shard) open(now tcpcore.Time, p *port, k key, seg *segment.Segment, place *listener.Place, last *segment.Seq) {
+// predecessor is a connection in TIME-WAIT whose place a SYN may take (RFC 6191), and where its
+// numbers ended.
+type predecessor struct {
+	key  key
+	last segment.Seq
+}
+
+// open makes a connection that listens, and gives it its SYN. A record of the one before, if there
+// is one, goes only now: the listener could have had no room.
+func (s *shard) open(now tcpcore.Time, p *port, k key, seg *segment.Segment, place *listener.Place, before *predecessor) {
 	engine := p.cfg.engine()
 	params := s.params(k)
-	if last != nil {
-		params.Reuse, params.After = true, *last
+	if before != nil {
+		params.Reuse, params.After = true, before.last
 	}
 	if engine.OpenPassive(now, params) != nil {
 		place.Release()
 		return
+	}
+	if before != nil {
+		s.mu.Lock()
+		s.waits.drop(before.key)
+		s.mu.Unlock()
 	}
 	f := &flow{s: s, key: k, peer: k.peer, cfg: p.cfg, source: k.local, backlog: place}
 	c, err := s.newFlow(f, engine)

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"math/rand/v2"
 	"net/netip"
 	"runtime"
 	"syscall"
@@ -138,6 +139,7 @@ func TestTimeWaitReopens(t *testing.T) {
 			car := n.open("192.0.2.1:1111")
 			a := newShard(car)
 			done := make(chan error, 1)
+			begun := time.Now()
 			go func() {
 				c, err := a.dial(background, eb.s.local, 5000, 2222, mustSettings(t, quick()))
 				if err == nil {
@@ -149,6 +151,9 @@ func TestTimeWaitReopens(t *testing.T) {
 			c, err := l.Accept()
 			if err != nil {
 				t.Fatal(err)
+			}
+			if d := time.Since(begun); d > 0 {
+				t.Errorf("round %d: connecting took %v", i, d)
 			}
 			c.Close() // the listener's end has the TIME-WAIT
 			<-done
@@ -167,6 +172,72 @@ func TestTimeWaitReopens(t *testing.T) {
 	})
 }
 
+// A SYN that could open a new connection out of TIME-WAIT leaves the record where it is if
+// nobody listens, or has no room.
+func TestTimeWaitStays(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		n := newMemNet()
+		cfg := quick()
+		cfg.Backlog = 1
+		carB := n.open("192.0.2.2:2222")
+		eb := mustEndpoint(t, carB, cfg)
+		l, err := eb.Listen(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			if c, err := l.Accept(); err == nil {
+				c.Close()
+			}
+		}()
+		a := newShard(n.open("192.0.2.1:1111"))
+		c, err := a.dial(background, eb.s.local, 5000, 2222, mustSettings(t, quick()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Read(make([]byte, 1)) // until the other end closes
+		c.Close()
+		a.leave()
+		synctest.Wait()
+		var next segment.Seq
+		for _, s := range n.take() {
+			if s.from.Port() == 1111 && s.seg.Flags.Has(segment.FIN) {
+				next = s.seg.Seq.Add(1000)
+			}
+		}
+		n.open("192.0.2.1:1111")
+		n.open("192.0.2.3:3333")
+		k := key{peer: netip.MustParseAddrPort("192.0.2.1:1111"), localPort: 2222, remotePort: 5000}
+		syn := func(peer string, from uint16) (replies []sent) {
+			n.take()
+			carB.forge(peer, &segment.Segment{SrcPort: from, DstPort: 2222, Seq: next, Flags: segment.SYN, Window: 1000})
+			synctest.Wait()
+			return n.take()
+		}
+		has := func() bool {
+			eb.s.mu.Lock()
+			defer eb.s.mu.Unlock()
+			return eb.s.waits.has(k)
+		}
+		syn("192.0.2.3:3333", 5000) // takes the only place
+		if got := syn("192.0.2.1:1111", 5000); len(got) != 0 || !has() {
+			t.Errorf("without room: %d replies, the record is there: %v", len(got), has())
+		}
+		l.Close()
+		got := syn("192.0.2.1:1111", 5000)
+		if len(got) != 1 || !got[0].seg.Flags.Has(segment.RST) || !has() {
+			t.Errorf("without a listener: %d replies, the record is there: %v", len(got), has())
+		}
+		if l, err = eb.Listen(0); err != nil {
+			t.Fatal(err)
+		}
+		got = syn("192.0.2.1:1111", 5000)
+		if len(got) == 0 || got[0].seg.Flags != segment.SYN|segment.ACK || has() {
+			t.Errorf("with room: %d replies, the record is there: %v", len(got), has())
+		}
+	})
+}
+
 // The records of a shard are bounded: the oldest goes first. They expire in order,
 // also when their times are not.
 func TestTimeWaitsAreBounded(t *testing.T) {
@@ -175,7 +246,7 @@ func TestTimeWaitsAreBounded(t *testing.T) {
 	for i := range maxTimeWaits + 10 {
 		w.add(k(i), tcpcore.TimeWaitRecord{})
 	}
-	if w.len() != maxTimeWaits || len(w.byKey) != maxTimeWaits {
+	if w.len() != maxTimeWaits {
 		t.Errorf("%d records", w.len())
 	}
 	for i := range 20 {
@@ -189,9 +260,9 @@ func TestTimeWaitsAreBounded(t *testing.T) {
 	}
 	// The order is whole in both directions.
 	n := 0
-	var before *timeWait
-	for e := w.first; e != nil; before, e = e, e.next {
-		if n++; e.prev != before {
+	var before waitNumber
+	for e := w.first; e != 0; before, e = e, w.at(e).next {
+		if n++; w.at(e).prev != before {
 			t.Fatalf("record %d does not know the one before", n)
 		}
 	}
@@ -199,15 +270,22 @@ func TestTimeWaitsAreBounded(t *testing.T) {
 		t.Errorf("%d records in order", n)
 	}
 	w.expire(1)
-	if w.len() != 0 || w.first != nil || w.last != nil {
+	if w.len() != 0 || w.first != 0 || w.last != 0 || w.blocks != nil {
 		t.Errorf("%d records are left", w.len())
 	}
 }
 
 // A record is small, and so is what finds it.
 func TestTimeWaitSize(t *testing.T) {
-	if n := unsafe.Sizeof(timeWait{}); n > 128 {
+	if n := unsafe.Sizeof(timeWait{}); n > 112 {
 		t.Errorf("a record takes %d bytes", n)
+	}
+	one := testing.AllocsPerRun(100, func() {
+		var w timeWaits
+		w.add(key{localPort: 1}, tcpcore.TimeWaitRecord{})
+	})
+	if one > 3 {
+		t.Errorf("a socket's only record costs %v allocations", one)
 	}
 	var before, after runtime.MemStats
 	runtime.GC()
@@ -220,7 +298,7 @@ func TestTimeWaitSize(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	per := int64(after.HeapAlloc-before.HeapAlloc) / maxTimeWaits
 	t.Logf("%d bytes each with the table", per)
-	if per > 300 {
+	if per > 128 {
 		t.Errorf("%d bytes each with the table", per)
 	}
 	runtime.KeepAlive(&w)
@@ -302,4 +380,38 @@ func TestResetIsRepeated(t *testing.T) {
 			t.Error("after 2 MSL the socket is still open")
 		}
 	})
+}
+
+// TestTimeWaitTable compares the table with a map, through growth, deletion and reuse.
+func TestTimeWaitTable(t *testing.T) {
+	var w timeWaits
+	rnd := rand.New(rand.NewPCG(1, 2))
+	want := make(map[key]bool)
+	for i := range 200_000 {
+		k := key{peer: netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(rnd.IntN(2))), localPort: uint16(rnd.IntN(1500))}
+		switch op := rnd.IntN(4); {
+		case op == 0 || op == 1 && i/10_000%2 == 1: // now it fills, now it empties
+			w.drop(k)
+			delete(want, k)
+		default:
+			w.add(k, tcpcore.TimeWaitRecord{})
+			want[k] = true
+		}
+		if w.has(k) != want[k] || w.len() != len(want) {
+			t.Fatalf("step %d: %v, want %v; %d records, want %d", i, w.has(k), want[k], w.len(), len(want))
+		}
+		if i%10_000 == 0 {
+			for k := range want {
+				if !w.has(k) || w.get(k).key() != k {
+					t.Fatalf("step %d: %v is lost", i, k)
+				}
+			}
+		}
+	}
+	for k := range want {
+		w.drop(k)
+	}
+	if w.len() != 0 || w.table != nil {
+		t.Errorf("%d records are left, and a table of %d", w.len(), len(w.table))
+	}
 }
