@@ -168,6 +168,14 @@ func (d *Driver) TooBig(seq segment.Seq, mms int) {
 	c.pump()
 }
 
+// SetPart bounds the window that is offered, by what the connection may have of a socket's
+// queue that it shares; see tcpcore.Engine.SetPart.
+func (d *Driver) SetPart(bytes, rate int) {
+	d.c.mu.Lock()
+	defer d.c.mu.Unlock()
+	d.c.engine.SetPart(bytes, rate)
+}
+
 // SetLocal tells the local address once it is known, when the system chose it.
 func (d *Driver) SetLocal(a netip.AddrPort) {
 	local := net.TCPAddrFromAddrPort(a)

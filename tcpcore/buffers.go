@@ -71,8 +71,10 @@ func (t *rightSize) echoed(now Time, clock, echo uint32) {
 	}
 }
 
-// consumed takes note of n bytes that were read, and lets the buffer grow to limit.
-func (t *rightSize) consumed(now Time, n, limit int) {
+// consumed takes note of n bytes that were read out of a buffer of size, and lets it grow to
+// limit. A reader whom the buffer may hold back gets it doubled as far as part, whatever the
+// round trip was found to be: parts of one queue shall be equal.
+func (t *rightSize) consumed(now Time, n, limit, size, part int) {
 	if t.rtt.min == 0 {
 		return
 	}
@@ -82,6 +84,9 @@ func (t *rightSize) consumed(now Time, n, limit int) {
 		return
 	}
 	want := headroom * float64(t.read) * float64(max(t.rtt.min, minTrip)) / float64(took)
+	if t.read >= size {
+		want = max(want, float64(min(2*size, part)))
+	}
 	t.size = max(t.size, int(min(want, float64(limit))))
 	t.read, t.begun = 0, now
 }

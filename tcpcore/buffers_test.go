@@ -44,7 +44,7 @@ func TestRightSize(t *testing.T) {
 	const limit = 16 << 20
 	at := func(d time.Duration) Time { return pathEpoch.Add(d) }
 	var r rightSize
-	r.consumed(at(0), 1<<20, limit)
+	r.consumed(at(0), 1<<20, limit, tunedReceive, 0)
 	if r.size != 0 {
 		t.Errorf("without a round trip time it grew to %d", r.size)
 	}
@@ -67,19 +67,19 @@ func TestRightSize(t *testing.T) {
 	}
 	r.begun = at(200 * ms)
 	r.read = 0
-	r.consumed(at(204*ms), 100_000, limit)
+	r.consumed(at(204*ms), 100_000, limit, tunedReceive, 0)
 	if r.size != 0 {
 		t.Errorf("half a round made %d", r.size)
 	}
-	r.consumed(at(208*ms), 100_000, limit)
+	r.consumed(at(208*ms), 100_000, limit, tunedReceive, 0)
 	if r.size != headroom*200_000 {
 		t.Errorf("200,000 bytes in a round trip make %d", r.size)
 	}
-	r.consumed(at(408*ms), 1_000_000, limit) // 40,000 in a round trip
+	r.consumed(at(408*ms), 1_000_000, limit, tunedReceive, 0) // 40,000 in a round trip
 	if r.size != headroom*200_000 {
 		t.Errorf("a slower reader changed it to %d", r.size)
 	}
-	r.consumed(at(416*ms), 100_000_000, limit)
+	r.consumed(at(416*ms), 100_000_000, limit, tunedReceive, 0)
 	if r.size != limit {
 		t.Errorf("%d is beyond the limit", r.size)
 	}
@@ -92,8 +92,8 @@ func TestRightSizeShort(t *testing.T) {
 	r.rtt.sample(pathEpoch, 20*time.Microsecond)
 	for i := range 100 { // 1 GB/s, taken twice in a row each millisecond
 		at := pathEpoch.Add(time.Duration(i) * ms)
-		r.consumed(at, 500_000, 32<<20)
-		r.consumed(at.Add(100*time.Microsecond), 500_000, 32<<20)
+		r.consumed(at, 500_000, 32<<20, tunedReceive, 0)
+		r.consumed(at.Add(100*time.Microsecond), 500_000, 32<<20, tunedReceive, 0)
 	}
 	if r.size > 2*headroom*100_000 {
 		t.Errorf("it grew to %d", r.size)

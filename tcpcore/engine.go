@@ -124,6 +124,7 @@ type rcvState struct {
 	buf     ring   // read position to nxt, and beyond holes what q knows of
 	q       reassembly
 	tune    rightSize
+	part    part
 }
 
 // wanted is what a user or Advance asked Output to send.

@@ -108,7 +108,7 @@ func (l *pathLink) send(p *pathPacket) {
 		return
 	case l.mtu > 0 && len(p.buf)+wireOverhead > l.mtu:
 		if s.told {
-			l.w.push(pathEvent{at: now.Add(s.rtt / 2), kind: pathTooBig, host: &p.flow.snd, seq: seqOf(p.buf), mtu: l.mtu})
+			l.w.agenda.push(now.Add(s.rtt/2), pathEvent{kind: pathTooBig, host: &p.flow.snd, seq: seqOf(p.buf), mtu: l.mtu})
 		}
 		l.drop(p)
 		return
@@ -162,7 +162,7 @@ func (l *pathLink) transmit() {
 	l.waited += l.w.now.Sub(p.queued)
 	l.sentOn++
 	d := Time(int64(len(p.buf)+wireOverhead) * int64(time.Second) / l.rate)
-	l.w.push(pathEvent{at: l.w.now + d, kind: pathSent, link: l, packet: p})
+	l.w.agenda.push(l.w.now+d, pathEvent{kind: pathSent, link: l, packet: p})
 }
 
 // next takes the packet to be sent out of the queue.
@@ -213,9 +213,9 @@ func (l *pathLink) propagate(p *pathPacket) {
 	if s.dup > 0 && l.rng.Float64() < s.dup {
 		c := l.w.packet(p.buf)
 		c.flow, c.class, c.copied = p.flow, p.class, true
-		l.w.push(pathEvent{at: at, kind: pathArrive, packet: c})
+		l.w.agenda.push(at, pathEvent{kind: pathArrive, packet: c})
 	}
-	l.w.push(pathEvent{at: at, kind: pathArrive, packet: p})
+	l.w.agenda.push(at, pathEvent{kind: pathArrive, packet: p})
 }
 
 // coDelState is CoDel (RFC 8289 section 5) in its simplest form.

@@ -25,8 +25,6 @@ const (
 )
 
 type pathEvent struct {
-	at     Time
-	order  uint64
 	kind   pathKind
 	link   *pathLink
 	packet *pathPacket
@@ -39,19 +37,18 @@ type pathEvent struct {
 // A pathWorld is flows over one path in virtual time: bulk senders on one side, readers on
 // the other. A seed determines all of it.
 type pathWorld struct {
-	tb    testing.TB
-	spec  pathSpec
-	now   Time
-	rng   *rand.Rand
-	heap  []pathEvent
-	order uint64
-	link  *pathLink
-	flows []*pathFlow
-	pool  []*pathPacket
-	train Train
-	seg   segment.Segment
-	data  []byte
-	acks  []*pathPacket // held
+	tb     testing.TB
+	spec   pathSpec
+	now    Time
+	rng    *rand.Rand
+	agenda agenda[pathEvent]
+	link   *pathLink
+	flows  []*pathFlow
+	pool   []*pathPacket
+	train  Train
+	seg    segment.Segment
+	data   []byte
+	acks   []*pathPacket // held
 }
 
 // A pathFlow is one connection.
@@ -81,13 +78,13 @@ func newPathWorld(tb testing.TB, spec pathSpec, seed uint64, make1 func() conges
 	w := &pathWorld{tb: tb, spec: spec, now: pathEpoch, rng: rand.New(rand.NewPCG(seed, 1)), data: make([]byte, 64<<10)}
 	w.link = &pathLink{w: w, spec: &w.spec, rate: spec.rate, mtu: spec.mtu, rng: rand.New(rand.NewPCG(seed, 2))}
 	for _, st := range spec.steps {
-		w.push(pathEvent{at: pathEpoch + Time(st.at), kind: pathRate, rate: st.rate})
+		w.agenda.push(pathEpoch+Time(st.at), pathEvent{kind: pathRate, rate: st.rate})
 	}
 	for _, st := range spec.mtuSteps {
-		w.push(pathEvent{at: pathEpoch + Time(st.at), kind: pathMTUs, mtu: st.mtu})
+		w.agenda.push(pathEpoch+Time(st.at), pathEvent{kind: pathMTUs, mtu: st.mtu})
 	}
 	if spec.ackEvery > 0 {
-		w.push(pathEvent{at: pathEpoch.Add(spec.ackEvery), kind: pathAcks})
+		w.agenda.push(pathEpoch.Add(spec.ackEvery), pathEvent{kind: pathAcks})
 	}
 	for i := range max(1, spec.flows) {
 		f := &pathFlow{w: w, copies: make(map[segment.Seq]int8)}
@@ -118,12 +115,12 @@ func newPathWorld(tb testing.TB, spec pathSpec, seed uint64, make1 func() conges
 // run lets the world's time pass.
 func (w *pathWorld) run() {
 	end := pathEpoch.Add(w.spec.time)
-	for len(w.heap) > 0 {
-		ev := w.pop()
-		if ev.at > end {
+	for w.agenda.len() > 0 {
+		at, ev := w.agenda.pop()
+		if at > end {
 			break
 		}
-		w.now = ev.at
+		w.now = at
 		switch ev.kind {
 		case pathSent:
 			ev.link.sent(ev.packet)
@@ -143,7 +140,7 @@ func (w *pathWorld) run() {
 				w.arrive(p)
 			}
 			w.acks = w.acks[:0]
-			w.push(pathEvent{at: w.now.Add(w.spec.ackEvery), kind: pathAcks})
+			w.agenda.push(w.now.Add(w.spec.ackEvery), pathEvent{kind: pathAcks})
 		}
 	}
 	w.now = end
@@ -247,7 +244,7 @@ func (w *pathWorld) transmit(h *pathHost, b []byte) {
 		w.free(p)
 		return
 	}
-	w.push(pathEvent{at: w.now.Add(w.spec.rtt / 2), kind: pathArrive, packet: p})
+	w.agenda.push(w.now.Add(w.spec.rtt/2), pathEvent{kind: pathArrive, packet: p})
 }
 
 // dropped is told of each packet of data that the path loses.
@@ -279,7 +276,7 @@ func (w *pathWorld) arm(h *pathHost) {
 	}
 	h.armed = d
 	at := max(d, w.now).Add(time.Duration(w.rng.Int64N(int64(pathLate))))
-	w.push(pathEvent{at: at, kind: pathTimer, host: h})
+	w.agenda.push(at, pathEvent{kind: pathTimer, host: h})
 }
 
 func (w *pathWorld) packet(b []byte) *pathPacket {
@@ -303,44 +300,3 @@ func (w *pathWorld) chunk() int {
 }
 
 func (w *pathWorld) free(p *pathPacket) { w.pool = append(w.pool, p) }
-
-func (w *pathWorld) less(i, j int) bool {
-	a, b := &w.heap[i], &w.heap[j]
-	return a.at < b.at || a.at == b.at && a.order < b.order
-}
-
-func (w *pathWorld) push(ev pathEvent) {
-	w.order++
-	ev.order = w.order
-	w.heap = append(w.heap, ev)
-	for i := len(w.heap) - 1; i > 0; {
-		up := (i - 1) / 2
-		if !w.less(i, up) {
-			break
-		}
-		w.heap[i], w.heap[up] = w.heap[up], w.heap[i]
-		i = up
-	}
-}
-
-func (w *pathWorld) pop() pathEvent {
-	top := w.heap[0]
-	n := len(w.heap) - 1
-	w.heap[0] = w.heap[n]
-	w.heap = w.heap[:n]
-	for i := 0; ; {
-		c := 2*i + 1
-		if c >= n {
-			break
-		}
-		if c+1 < n && w.less(c+1, c) {
-			c++
-		}
-		if !w.less(c, i) {
-			break
-		}
-		w.heap[i], w.heap[c] = w.heap[c], w.heap[i]
-		i = c
-	}
-	return top
-}

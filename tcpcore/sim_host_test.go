@@ -57,8 +57,8 @@ func (h *simHost) start() {
 	}
 }
 
-// handle does what an event says.
-func (h *simHost) handle(ev *simEvent) {
+// handle does what an event says that was to happen at a moment.
+func (h *simHost) handle(at Time, ev *simEvent) {
 	s := h.s
 	switch ev.kind {
 	case evOpen:
@@ -67,13 +67,13 @@ func (h *simHost) handle(ev *simEvent) {
 		h.deliver(ev.data)
 		s.free = append(s.free, ev.data)
 	case evFinish:
-		if ev.at != h.finishAt {
+		if at != h.finishAt {
 			return
 		}
 		h.finishAt = Never
 		h.flush()
 	case evTimer:
-		if ev.at != h.timerAt {
+		if at != h.timerAt {
 			return // armed anew since
 		}
 		h.timerAt = Never
@@ -94,7 +94,7 @@ func (h *simHost) handle(ev *simEvent) {
 			s.fail("%c spins: Deadline stays at %v, its clock is at %v", h.name, time.Duration(d), time.Duration(h.now()))
 		}
 	case evApp:
-		if ev.at == h.app.next {
+		if at == h.app.next {
 			h.app.next = Never
 			h.app.step()
 			h.flush()

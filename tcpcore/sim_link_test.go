@@ -82,7 +82,7 @@ func (l *simLink) arrive(b []byte, start Time) {
 	if s.chance(l.flip) {
 		s.flip(c)
 	}
-	s.heap.push(simEvent{at: at, kind: evDeliver, host: l.to, data: c})
+	s.heap.push(at, simEvent{kind: evDeliver, host: l.to, data: c})
 }
 
 // flip changes one to three bits of a header, but not its ports.

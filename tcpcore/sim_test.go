@@ -102,12 +102,37 @@ func TestSimulationRepeats(t *testing.T) {
 	}
 }
 
+// The kinds of events.
+type simKind uint8
+
+const (
+	evOpen simKind = iota
+	evDeliver
+	evFinish
+	evTimer
+	evApp
+	evAct
+)
+
+// A simEvent happens on one host.
+type simEvent struct {
+	kind simKind
+	arg  simAct
+	host *simHost
+	data []byte
+}
+
+// push schedules an event after a delay, pushAt at a moment.
+func (s *sim) push(h *simHost, k simKind, after Time) { s.pushAt(h, k, s.now+after) }
+
+func (s *sim) pushAt(h *simHost, k simKind, at Time) { s.heap.push(at, simEvent{kind: k, host: h}) }
+
 // A sim is two hosts, a link each way and a heap of events in virtual time.
 type sim struct {
 	seed   uint64
 	rng    *rand.Rand
 	now    Time // of the world; each host's clock has an offset to it
-	heap   simHeap
+	heap   agenda[simEvent]
 	hosts  [2]*simHost
 	links  [2]*simLink // links[i] leads from host i to the other
 	err    error
@@ -185,8 +210,8 @@ func (s *sim) step() bool {
 	if s.err != nil || s.heap.len() == 0 {
 		return false
 	}
-	ev := s.heap.pop()
-	s.now = max(s.now, ev.at) // a fuzz input moves the clock beyond events
+	at, ev := s.heap.pop()
+	s.now = max(s.now, at) // a fuzz input moves the clock beyond events
 	if s.events++; s.events > simMaxEvents {
 		s.fail("%d events: the engines never come to rest", s.events)
 		return false
@@ -194,7 +219,7 @@ func (s *sim) step() bool {
 	if s.now > Time(simMaxTime) {
 		return false // finish will tell who is not closed
 	}
-	ev.host.handle(&ev)
+	ev.host.handle(at, &ev)
 	return s.err == nil
 }
 

@@ -280,7 +280,7 @@ func (s *sim) makeActs() {
 	for _, h := range s.hosts {
 		for range s.between(-4, 3) {
 			a := simAct(s.rng.IntN(int(simActs)))
-			s.heap.push(simEvent{at: s.randTime(0, int64(3*time.Second)), kind: evAct, arg: a, host: h})
+			s.heap.push(s.randTime(0, int64(3*time.Second)), simEvent{kind: evAct, arg: a, host: h})
 		}
 	}
 }

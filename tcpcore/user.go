@@ -199,7 +199,7 @@ func (e *Engine) consumed(now Time, n int) {
 	e.rcv.freed += n
 	if e.cfg.ReceiveBuffer == 0 {
 		was := e.receiveLimit()
-		e.rcv.tune.consumed(now, n, e.cfg.MaxReceiveBuffer)
+		e.rcv.tune.consumed(now, n, e.cfg.MaxReceiveBuffer, was, int(e.rcv.part.bytes))
 		e.rcv.freed += e.receiveLimit() - was
 	}
 	e.count.BytesDelivered += uint64(n)

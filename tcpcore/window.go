@@ -61,6 +61,7 @@ func (e *Engine) maxOffer() int {
 	if e.cfg.WindowClamp > 0 {
 		n = min(n, e.cfg.WindowClamp)
 	}
+	n = e.rcv.part.bound(n, e.rcv.tune.rtt.min)
 	return max(n, 1<<e.rcv.shift)
 }
 

@@ -32,6 +32,7 @@ type flow struct {
 	hop atomic.Uint32 // TTL or hop limit; 0 is the system's
 
 	touched bool               // belongs to whoever reads
+	taking  taking             // and so does this
 	out     []carrier.Datagram // belongs to whoever transmits
 }
 

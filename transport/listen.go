@@ -75,6 +75,10 @@ func (lc *ListenConfig) settings() (*settings, error) {
 	return cfg, nil
 }
 
+// sharedReceiveBuffer is what is asked of the system for the queue of a socket that many
+// connections share, in bytes: room for the least parts of 256 at once, twice over.
+const sharedReceiveBuffer = 16 << 20
+
 // openLocal opens the socket of "host:port", or takes over the one that there is.
 func openLocal(ctx context.Context, n piontransport.Net, below, ip, address string, o udpcarrier.Options) (*shard, netip.AddrPort, error) {
 	local, err := resolver{net: n}.binding(ctx, ip, address)
@@ -86,6 +90,9 @@ func openLocal(ctx context.Context, n piontransport.Net, below, ip, address stri
 	}
 	if a := local.Addr(); a.IsValid() && !unicast(a) {
 		return nil, local, &net.AddrError{Err: "not an address to listen on", Addr: a.String()}
+	}
+	if o.ReceiveBuffer == 0 {
+		o.ReceiveBuffer = sharedReceiveBuffer
 	}
 	s, err := registry.open(n, below, local, o)
 	return s, local, err

@@ -41,9 +41,13 @@ func (s *shard) batch(b *carrier.Batch) (woken bool) {
 			if d.SegmentSize > 0 {
 				n = min(n, d.SegmentSize)
 			}
+			whole := len(rest)
 			f := s.receive(now, d, rest[:n])
-			if rest = rest[n:]; f != nil && len(rest) > 0 {
-				rest = s.receiveRun(now, f, d, rest)
+			if rest = rest[n:]; f != nil {
+				if len(rest) > 0 {
+					rest = s.receiveRun(now, f, d, rest)
+				}
+				s.share.took(now, f, whole-len(rest))
 			}
 			if len(rest) == 0 {
 				break
@@ -51,8 +55,10 @@ func (s *shard) batch(b *carrier.Batch) (woken bool) {
 		}
 	}
 	b.Release()
+	s.share.settle()
 	for i, f := range s.in.touched {
 		f.touched = false
+		s.share.tell(f)
 		if f.driver.Finish() {
 			woken = true
 		}

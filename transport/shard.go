@@ -43,9 +43,10 @@ type shard struct {
 	err       error         // why, if the carrier failed
 	gone      chan struct{} // closed when the carrier is
 
-	in   inbox
-	out  outbox
-	turn turn
+	in    inbox
+	share share
+	out   outbox
+	turn  turn
 }
 
 // key is a connection's identity in a shard. local is the zero Addr where the
@@ -80,6 +81,7 @@ func newShard(car carrier.Carrier) *shard {
 	s.wild = !s.local.Addr().IsValid() || s.local.Addr().IsUnspecified()
 	s.out.limit.init()
 	s.turn.init(car)
+	s.share.init(car)
 	return s
 }
 
