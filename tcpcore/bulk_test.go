@@ -174,60 +174,6 @@ func TestIdleHoldsNothing(t *testing.T) {
 	}
 }
 
-// BenchmarkReceive is the cost of an arriving full segment, its delivery and its share of
-// the acknowledgment.
-func BenchmarkReceive(b *testing.B) {
-	p := newBulkPair(b, Config{}, 1452)
-	seg := segment.Segment{SrcPort: 1000, DstPort: 2000, Flags: ACK, Window: 65535, Payload: make([]byte, 1420)}
-	seg.Options.HasTimestamps, seg.Options.TSVal = true, 1000
-	seg.Ack, seg.Seq = p.b.snd.nxt, p.b.rcv.nxt
-	wire := seg.Append(nil)
-	b.SetBytes(1420)
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		segment.PutSeq(wire, seg.Seq)
-		if err := segment.Parse(&p.seg, wire); err != nil {
-			b.Fatal(err)
-		}
-		p.b.Input(p.now, &p.seg)
-		seg.Seq = seg.Seq.Add(1420)
-		if i%32 == 31 {
-			p.b.Read(p.now, p.r)
-			for p.b.Output(p.now, &p.t) {
-			}
-			p.b.Events()
-		}
-	}
-}
-
-// BenchmarkSend is the cost of a full segment from Write to the train, and of its
-// share of the acknowledgment.
-func BenchmarkSend(b *testing.B) {
-	p := newBulkPair(b, Config{InitialWindow: 1000}, 1452)
-	p.a.snd.wnd = 1 << 20
-	ack := segment.Segment{SrcPort: 2000, DstPort: 1000, Flags: ACK, Window: 65535}
-	ack.Options.HasTimestamps, ack.Options.TSVal = true, 1000
-	ack.Seq = p.a.rcv.nxt
-	const train = 32 * 1420
-	b.SetBytes(1420)
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		if i%32 != 0 {
-			continue // the work of 32 segments is done at once
-		}
-		if n, err := p.a.Write(p.now, p.w[:train]); n != train {
-			b.Fatal(n, err)
-		}
-		for p.a.Output(p.now, &p.t) {
-		}
-		ack.Ack = p.a.snd.nxt
-		p.now += Time(time.Microsecond)
-		in := ack
-		p.a.Input(p.now, &in)
-		p.a.Events()
-	}
-}
-
 // BenchmarkPair moves data from one engine to another.
 func BenchmarkPair(b *testing.B) {
 	for _, c := range []struct {
