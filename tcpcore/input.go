@@ -21,7 +21,9 @@ func (e *Engine) Input(now Time, s *segment.Segment) (reopen bool) {
 	case TimeWait:
 		return e.inputTimeWait(now, s)
 	default:
-		e.inputOther(now, s)
+		if !e.inputNext(now, s) {
+			e.inputOther(now, s)
+		}
 	}
 	return false
 }

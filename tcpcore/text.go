@@ -87,27 +87,13 @@ func (e *Engine) finPlausible(seq segment.Seq) bool {
 
 // receive stores data, which lies within the window and begins at or beyond RCV.NXT.
 func (e *Engine) receive(now Time, seq segment.Seq, data []byte) {
-	e.count.BytesReceived += uint64(len(data))
-	// What is longer than we allowed is several segments, which the carrier's system joined.
-	e.rcv.mss = max(e.rcv.mss, min(len(data), e.receiveMSS()))
 	r := &e.rcv
-	off := r.buf.len() + seq.Sub(r.nxt)
 	if seq == r.nxt && r.q.empty() {
-		n := 0
-		if len(r.lent) > 0 && r.buf.len() == 0 && e.state >= Established && !r.discard {
-			n = copy(r.lent, data)
-			r.lent, r.got = r.lent[n:], r.got+n
-		}
-		if n < len(data) {
-			r.buf.append(data[n:])
-		}
-		r.nxt = r.nxt.Add(len(data))
-		if n > 0 {
-			e.consumed(now, n)
-		}
-		e.delivered(now, len(data))
+		e.receiveNext(now, data)
 		return
 	}
+	e.arrived(len(data))
+	off := r.buf.len() + seq.Sub(r.nxt)
 	held := r.buf.len()
 	if r.q.empty() {
 		e.ts.holeOpens(r.nxt)
@@ -138,6 +124,34 @@ func (e *Engine) receive(now Time, seq segment.Seq, data []byte) {
 	e.delivered(now, n)
 }
 
+// receiveNext stores data that lies within the window and begins at RCV.NXT, while nothing is
+// held beyond it.
+func (e *Engine) receiveNext(now Time, data []byte) {
+	e.arrived(len(data))
+	r, n := &e.rcv, 0
+	if len(r.lent) > 0 && r.buf.len() == 0 && e.state >= Established && !r.discard {
+		n = copy(r.lent, data)
+		r.lent, r.got = r.lent[n:], r.got+n
+	}
+	if n < len(data) {
+		r.buf.append(data[n:])
+	}
+	r.nxt = r.nxt.Add(len(data))
+	if n > 0 {
+		e.consumed(now, n)
+	}
+	e.delivered(now, len(data))
+}
+
+// arrived takes note of n octets within the window.
+func (e *Engine) arrived(n int) {
+	e.count.BytesReceived += uint64(n)
+	if n > e.rcv.mss {
+		// What is longer than we allowed is several segments, which the carrier's system joined.
+		e.rcv.mss = max(e.rcv.mss, min(n, e.receiveMSS()))
+	}
+}
+
 // delivered takes note of n bytes that became readable, and decides when to
 // acknowledge them (RFC 9293 section 3.8.6.3).
 func (e *Engine) delivered(now Time, n int) {
@@ -157,7 +171,7 @@ func (e *Engine) delivered(now Time, n int) {
 		e.hurry()
 	}
 	e.ack.lastData, e.ack.hasData = now, true
-	if e.ackDue() {
+	if e.ack.now || e.ackDue() {
 		e.ack.now = true
 		return
 	}

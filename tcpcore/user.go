@@ -206,7 +206,7 @@ func (e *Engine) consumed(now Time, n int) {
 	if e.rcv.urgent && e.rcv.up.LessEq(e.rcv.nxt.Add(-e.rcv.buf.len())) {
 		e.rcv.urgent = false
 	}
-	if e.state.canReceive() && !e.rcv.hasFIN && e.windowUpdateDue() {
+	if !e.ack.now && e.state.canReceive() && !e.rcv.hasFIN && e.windowUpdateDue() {
 		e.ack.now = true
 	}
 	e.trimLater(now)
