@@ -70,13 +70,15 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		if len(args) != 2 {
 			return errUsage
 		}
-		// And here it is the dialler's.
-		d := &transport.Dialer{Timeout: 10 * time.Second}
+		// And here it is the dialler's. Its TCP ends with this process, so that the end of the
+		// connection must have arrived before: Close waits for that.
+		d := &transport.Dialer{Timeout: 10 * time.Second, Config: &transport.Config{Linger: 5}}
 		client := &http.Client{Transport: &http.Transport{
 			DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
 				return d.DialContext(ctx, "ip4:tcp", address)
 			},
 		}}
+		defer client.CloseIdleConnections()
 		return get(ctx, client, args[1], out)
 	}
 	return errUsage

@@ -123,6 +123,16 @@ func (l *lab) kernelBecomes(state string) {
 	l.eventually("the kernel in state "+state, func() bool { return l.kernelState() == state })
 }
 
+// ended checks that no connection is left in the two namespaces but those in TIME-WAIT.
+func (l *lab) ended() {
+	l.t.Helper()
+	for _, ns := range []string{l.ours, l.kernel} {
+		l.eventually("the end of the connections in "+ns, func() bool {
+			return l.run(ns, "ss", "-Htan", "exclude", "listening", "exclude", "time-wait") == ""
+		})
+	}
+}
+
 // becomes waits for the state of the end x.
 func (s *stage) becomes(x *driven, state string) {
 	s.t.Helper()

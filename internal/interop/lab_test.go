@@ -57,8 +57,7 @@ type lab struct {
 var labs atomic.Int32
 
 // newLab makes a laboratory, and takes it down when the test ends: not before it has
-// seen that the middle called no segment of ours invalid, and that no connection of the
-// kernel's hangs.
+// seen that the middle called no segment of ours invalid.
 func newLab(t testing.TB) *lab {
 	t.Helper()
 	n := fmt.Sprintf("interop%d-%d-", os.Getpid(), labs.Add(1))

@@ -70,6 +70,7 @@ func TestDownload(t *testing.T) {
 				args[i] = strings.Replace(args[i], "FILE", got, 1)
 			}
 			l.start(time.Minute, l.kernel, args...).well()
+			l.ended()
 			if sum := sumOf(t, got); sum != want {
 				t.Errorf("SHA-256 %s, want %s", sum, want)
 			}
@@ -95,6 +96,7 @@ func TestNginx(t *testing.T) {
 	if m := pageSum.FindStringSubmatch(out); m == nil || m[1] != want {
 		t.Errorf("%swant SHA-256 %s", out, want)
 	}
+	l.ended()
 }
 
 // A tool is a server and a client of somebody else's, joined by a relay of ours: one of
@@ -121,6 +123,7 @@ func (c *tool) run(t *testing.T) {
 		l.reachable(l.kernel, port)
 		relay(l, "-tcp", "kernel", "-listen", "127.0.0.1:"+port, "-to-tcp", "ours", "-to", kernelIP+":"+port)
 		c.client(l, l.ours, "127.0.0.1", port)
+		l.ended()
 	})
 	t.Run("the client dials us", func(t *testing.T) {
 		l := newLab(t)
@@ -129,6 +132,7 @@ func (c *tool) run(t *testing.T) {
 		// On another port than the server's, which has this one on every address.
 		relay(l, "-tcp", "ours", "-listen", oursIP+":7778", "-to-tcp", "kernel", "-to", "127.0.0.1:"+port)
 		c.client(l, l.kernel, oursIP, "7778")
+		l.ended()
 	})
 }
 
@@ -283,7 +287,9 @@ func TestNetcat(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := filepath.Join(t.TempDir(), "got")
-			run(newLab(t), "<"+path+" >"+got).well()
+			l := newLab(t)
+			run(l, "<"+path+" >"+got).well()
+			l.ended()
 			if sumOf(t, got) != sumOf(t, path) {
 				t.Error("other octets came than were sent")
 			}

@@ -59,6 +59,7 @@ func (c *transfer) run(t *testing.T, dialler string) {
 	if t.Log(out); !regexp.MustCompile(want).MatchString(out) {
 		t.Errorf("our side does not say %q", want)
 	}
+	l.ended()
 	if c.check != nil {
 		c.check(t, l)
 	}
@@ -163,6 +164,7 @@ func TestControllers(t *testing.T) {
 					t.Log(p.note, out)
 				}
 			}
+			l.ended()
 		})
 	}
 }

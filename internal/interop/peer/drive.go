@@ -59,6 +59,7 @@ type driver struct {
 var errnos = map[string]syscall.Errno{
 	"ECONNRESET": syscall.ECONNRESET, "ETIMEDOUT": syscall.ETIMEDOUT, "ECONNREFUSED": syscall.ECONNREFUSED,
 	"ENOPROTOOPT": syscall.ENOPROTOOPT, "EHOSTUNREACH": syscall.EHOSTUNREACH, "ENETUNREACH": syscall.ENETUNREACH, "EPIPE": syscall.EPIPE,
+	"EADDRINUSE": syscall.EADDRINUSE,
 }
 
 func (d *driver) do(words []string) (answer string, err error) {
