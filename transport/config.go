@@ -194,9 +194,18 @@ type Config struct {
 	// accepted, together: 1 to 1,000,000. ListenConfig.Backlog goes before it.
 	// Default 1024.
 	Backlog int
+	// Sockets is how many UDP sockets a Listen, or an Endpoint that is bound to "host:port", opens
+	// on its port, 1 to 64, each read by a goroutine of its own: for many connections on many
+	// processors. Linux keeps a peer at one of them for as long as its address is the same
+	// (SO_REUSEPORT); elsewhere, and over Net, there is one. A socket that is there already
+	// stays as it is. Default 1, which a single connection is fastest with.
+	Sockets int
 }
 
-const maxBacklog = 1000000
+const (
+	maxBacklog = 1000000
+	maxSockets = 64 // which flow.touched has bits for
+)
 
 // settings are a Config that was checked, in the form that connections want.
 type settings struct {
@@ -204,6 +213,7 @@ type settings struct {
 	engine  func() *tcpcore.Engine // makes one with core
 	hop     uint8
 	backlog int
+	sockets int
 	conn    conn.Options
 	udp     udpcarrier.Options
 }
@@ -214,7 +224,7 @@ func (c *Config) settings() (*settings, error) {
 	if c == nil {
 		c = &Config{}
 	}
-	s := &settings{backlog: c.Backlog, hop: uint8(c.HopLimit)}
+	s := &settings{backlog: c.Backlog, sockets: max(c.Sockets, 1), hop: uint8(c.HopLimit)}
 	s.udp = udpcarrier.Options{NoGSO: c.NoGSO, NoGRO: c.NoGRO, Logger: c.Logger}
 	s.core = tcpcore.Config{
 		Congestion:        c.Controller,
@@ -291,6 +301,9 @@ func (c *Config) settings() (*settings, error) {
 	}
 	if c.Backlog < 0 || c.Backlog > maxBacklog {
 		return nil, fmt.Errorf("Config.Backlog: %d is outside of 1..%d", c.Backlog, maxBacklog)
+	}
+	if c.Sockets < 0 || c.Sockets > maxSockets {
+		return nil, fmt.Errorf("Config.Sockets: %d is outside of 1..%d", c.Sockets, maxSockets)
 	}
 	// As SetLinger counts: below zero is the background, zero discards.
 	switch s.conn.Linger = c.Linger; {

@@ -91,6 +91,7 @@ func TestConfigErrors(t *testing.T) {
 		"Config.Controller":        {CongestionControl: "reno", Controller: congestion.NewReno},
 		"Config.HopLimit":          {HopLimit: 256},
 		"Config.Backlog":           {Backlog: -1},
+		"Config.Sockets":           {Sockets: 65},
 	} {
 		if _, err := c.settings(); err == nil || !strings.HasPrefix(err.Error(), want+": ") {
 			t.Errorf("%s: %v", want, err)

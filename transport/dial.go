@@ -186,7 +186,7 @@ func (d *Dialer) dial(ctx context.Context, below string, local, to netip.AddrPor
 	var s *shard
 	if local.Port() != 0 {
 		// Not connected to the peer: a listener may want the port, too (MUST-42).
-		shared, err := registry.open(d.Net, below, local, cfg.udp)
+		shared, err := registry.open(d.Net, below, local, cfg.udp, 1)
 		if err != nil {
 			return nil, err
 		}

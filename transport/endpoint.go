@@ -62,7 +62,7 @@ func (lc *ListenConfig) Endpoint(ctx context.Context, network, address string) (
 	if err != nil {
 		return nil, listenError(network, nil, err)
 	}
-	s, local, err := openLocal(ctx, lc.Net, below, ip, address, cfg.udp)
+	s, local, err := openLocal(ctx, lc.Net, below, ip, address, cfg)
 	if err != nil {
 		return nil, listenError(network, tcpAddr(local), err)
 	}

@@ -31,9 +31,10 @@ type flow struct {
 
 	hop atomic.Uint32 // TTL or hop limit; 0 is the system's
 
-	touched bool               // belongs to whoever reads
-	taking  taking             // and so does this
-	out     []carrier.Datagram // belongs to whoever transmits
+	touched atomic.Uint64          // the readers that have given it segments since they last finished it
+	home    atomic.Pointer[reader] // the one that got data for it first
+	taking  taking                 // belongs to home
+	out     []carrier.Datagram     // belongs to whoever transmits
 }
 
 // Now reads the shard's clock.

@@ -40,7 +40,7 @@ const (
 
 func (t *turn) init(car carrier.Carrier) {
 	t.called = make(chan struct{}, 1)
-	if car.Caps().Interrupt {
+	if car != nil && car.Caps().Interrupt {
 		t.car, _ = car.(carrier.Interrupter)
 	}
 }
@@ -68,11 +68,27 @@ func (s *shard) read() {
 			case err != nil:
 				s.fail(err)
 				return // with the turn: nobody else can do better
-			case s.batch(b):
+			case s.readers[0].batch(b):
 				woken++
 			}
 		}
 		s.yield(false)
+	}
+}
+
+// readMore is the goroutine of a reader beside the first: it processes batches until the carrier
+// ends.
+func (r *reader) readMore() {
+	for {
+		b, err := r.car.ReadBatch()
+		switch {
+		case err == carrier.ErrInterrupted:
+		case err != nil:
+			r.s.fail(err)
+			return
+		default:
+			r.batch(b)
+		}
 	}
 }
 
@@ -168,7 +184,7 @@ func (f *flow) Lead(stop *atomic.Bool) {
 			f.s.fail(err)
 			return
 		default:
-			f.s.batch(b)
+			f.s.readers[0].batch(b)
 		}
 	}
 }

@@ -10,7 +10,6 @@ import (
 	piontransport "github.com/pion/transport/v3"
 
 	"example.com/culvert/carrier"
-	"example.com/culvert/udpcarrier"
 )
 
 // Listen listens on "host:port" as net.Listen does, on the network "tcp" (both
@@ -48,7 +47,7 @@ func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (ne
 	if err != nil {
 		return nil, listenError(network, nil, err)
 	}
-	s, local, err := openLocal(ctx, lc.Net, below, ip, address, cfg.udp)
+	s, local, err := openLocal(ctx, lc.Net, below, ip, address, cfg)
 	if err != nil {
 		return nil, listenError(network, tcpAddr(local), err)
 	}
@@ -80,7 +79,7 @@ func (lc *ListenConfig) settings() (*settings, error) {
 const sharedReceiveBuffer = 16 << 20
 
 // openLocal opens the socket of "host:port", or takes over the one that there is.
-func openLocal(ctx context.Context, n piontransport.Net, below, ip, address string, o udpcarrier.Options) (*shard, netip.AddrPort, error) {
+func openLocal(ctx context.Context, n piontransport.Net, below, ip, address string, cfg *settings) (*shard, netip.AddrPort, error) {
 	local, err := resolver{net: n}.binding(ctx, ip, address)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -91,10 +90,11 @@ func openLocal(ctx context.Context, n piontransport.Net, below, ip, address stri
 	if a := local.Addr(); a.IsValid() && !unicast(a) {
 		return nil, local, &net.AddrError{Err: "not an address to listen on", Addr: a.String()}
 	}
+	o := cfg.udp
 	if o.ReceiveBuffer == 0 {
 		o.ReceiveBuffer = sharedReceiveBuffer
 	}
-	s, err := registry.open(n, below, local, o)
+	s, err := registry.open(n, below, local, o, cfg.sockets)
 	return s, local, err
 }
 

@@ -67,6 +67,11 @@ func (n *memNet) take() []sent {
 	return s
 }
 
+// another is one more socket of c's address: what comes there is read by whichever is first.
+func (c *memCarrier) another() *memCarrier {
+	return &memCarrier{n: c.n, addrs: c.addrs, caps: c.caps, in: c.in, done: make(chan struct{}), mms: c.mms}
+}
+
 func (c *memCarrier) LocalAddr() netip.AddrPort {
 	if len(c.addrs) > 1 {
 		return netip.AddrPortFrom(netip.IPv4Unspecified(), c.addrs[0].Port())

@@ -29,7 +29,7 @@ func TestMovedPeer(t *testing.T) {
 		if s := n.take(); len(s) > 0 {
 			t.Errorf("answered with %v", &s[0].seg)
 		}
-		if got := eb.s.in.counts.moved.Load(); got != 1 {
+		if got := eb.s.counts.moved.Load(); got != 1 {
 			t.Errorf("%d moved segments are counted", got)
 		}
 		b.forge("192.0.2.1:1112", &segment.Segment{SrcPort: last.seg.SrcPort, DstPort: 2222, Flags: segment.SYN})

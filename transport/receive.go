@@ -13,11 +13,22 @@ import (
 	"example.com/culvert/tcpcore/segment"
 )
 
-// inbox is what only whoever reads a shard touches, but for the counts.
-type inbox struct {
+// reader is one of a shard's carriers, and what only whoever reads it touches.
+type reader struct {
+	s       *shard
+	car     carrier.Carrier
+	bit     uint64 // its own, in flow.touched
 	seg     segment.Segment
 	touched []*flow // they have had segments of the batch
-	counts  counts
+	share   share
+	out     outbox
+}
+
+func newReader(s *shard, number int, car carrier.Carrier) *reader {
+	r := &reader{s: s, car: car, bit: 1 << number}
+	r.out.limit.init()
+	r.share.init(car)
+	return r
 }
 
 // counts are the datagrams that nobody is told of otherwise.
@@ -28,7 +39,8 @@ type counts struct {
 // batch runs one batch to completion: all its segments are processed before
 // anything is sent (RFC 9293 MUST-58, MUST-59). It reports whether it woke a Read or
 // Write.
-func (s *shard) batch(b *carrier.Batch) (woken bool) {
+func (r *reader) batch(b *carrier.Batch) (woken bool) {
+	s := r.s
 	now := s.clock.now()
 	for i := range b.Datagrams {
 		d := &b.Datagrams[i]
@@ -42,12 +54,12 @@ func (s *shard) batch(b *carrier.Batch) (woken bool) {
 				n = min(n, d.SegmentSize)
 			}
 			whole := len(rest)
-			f := s.receive(now, d, rest[:n])
+			f := r.receive(now, d, rest[:n])
 			if rest = rest[n:]; f != nil {
 				if len(rest) > 0 {
-					rest = s.receiveRun(now, f, d, rest)
+					rest = r.receiveRun(now, f, d, rest)
 				}
-				s.share.took(now, f, whole-len(rest))
+				r.took(now, f, whole-len(rest))
 			}
 			if len(rest) == 0 {
 				break
@@ -55,31 +67,31 @@ func (s *shard) batch(b *carrier.Batch) (woken bool) {
 		}
 	}
 	b.Release()
-	s.share.settle()
-	for i, f := range s.in.touched {
-		f.touched = false
-		s.share.tell(f)
+	r.share.settle()
+	for i, f := range r.touched {
+		f.touched.And(^r.bit)
+		r.tell(f)
 		if f.driver.Finish() {
 			woken = true
 		}
-		s.in.touched[i] = nil
+		r.touched[i] = nil
 	}
-	s.in.touched = s.in.touched[:0]
-	s.flush()
+	r.touched = r.touched[:0]
+	r.flush()
 	return woken
 }
 
 // receiveRun processes the segments of d from b on, all for f as the one before was and
 // under one lock, and returns where that ends. A train is mostly one connection's.
-func (s *shard) receiveRun(now tcpcore.Time, f *flow, d *carrier.Datagram, b []byte) []byte {
-	seg := &s.in.seg
+func (r *reader) receiveRun(now tcpcore.Time, f *flow, d *carrier.Datagram, b []byte) []byte {
+	seg := &r.seg
 	ours, theirs := seg.DstPort, seg.SrcPort
 	f.driver.Lock()
 	defer f.driver.Unlock()
 	for len(b) > 0 {
 		n := min(len(b), d.SegmentSize)
 		if segment.Parse(seg, b[:n]) != nil || seg.DstPort != ours || seg.SrcPort != theirs || seg.Flags.Has(segment.SYN) ||
-			!s.verify(d, b[:n]) {
+			!r.s.verify(d, b[:n]) {
 			break // to be looked at again without the lock
 		}
 		f.driver.ReceiveLocked(now, seg)
@@ -89,10 +101,10 @@ func (s *shard) receiveRun(now tcpcore.Time, f *flow, d *carrier.Datagram, b []b
 }
 
 // receive finds out whom a segment is for. It returns the connection, if there was one.
-func (s *shard) receive(now tcpcore.Time, d *carrier.Datagram, b []byte) *flow {
-	seg := &s.in.seg
+func (r *reader) receive(now tcpcore.Time, d *carrier.Datagram, b []byte) *flow {
+	s, seg := r.s, &r.seg
 	if segment.Parse(seg, b) != nil || !s.verify(d, b) {
-		s.in.counts.malformed.Add(1)
+		s.counts.malformed.Add(1)
 		return nil
 	}
 	seg.TrafficClass = d.TrafficClass
@@ -102,10 +114,10 @@ func (s *shard) receive(now tcpcore.Time, d *carrier.Datagram, b []byte) *flow {
 	var before *predecessor
 	if f == nil && s.waits.has(at) {
 		seq := s.waits.lastOf(at)
-		reply, reopen := s.waits.input(now, at, seg, s.out.room())
+		reply, reopen := s.waits.input(now, at, seg, r.out.room())
 		if !reopen {
 			s.mu.Unlock()
-			s.answer(d, reply)
+			r.answer(d, reply)
 			return nil
 		}
 		before = &predecessor{at, seq}
@@ -116,13 +128,13 @@ func (s *shard) receive(now tcpcore.Time, d *carrier.Datagram, b []byte) *flow {
 	if moved {
 		// A connection of ours, but from another port: a NAT forgot it, or somebody
 		// guesses. Nothing good comes of a reset.
-		s.in.counts.moved.Add(1)
+		s.counts.moved.Add(1)
 		return nil
 	}
 	if f != nil {
 		f.seen(d.Local)
 		reopen := f.driver.Receive(now, seg)
-		s.touch(f)
+		r.touch(f)
 		if !reopen {
 			return f
 		}
@@ -132,19 +144,19 @@ func (s *shard) receive(now tcpcore.Time, d *carrier.Datagram, b []byte) *flow {
 	}
 	if p == nil {
 		// RFC 9293 section 3.10.7.1. The answer is never larger than the question.
-		if reply := tcpcore.Refuse(s.out.room(), seg); len(reply) <= len(b) {
-			s.in.counts.refused.Add(1)
-			s.answer(d, reply)
+		if reply := tcpcore.Refuse(r.out.room(), seg); len(reply) <= len(b) {
+			s.counts.refused.Add(1)
+			r.answer(d, reply)
 		}
 		return nil
 	}
-	switch v := p.intake.Receive(seg, d.Peer, d.Local, s.out.room()); v.Action {
+	switch v := p.intake.Receive(seg, d.Peer, d.Local, r.out.room()); v.Action {
 	case listener.Reply:
 		if len(v.Reply) <= len(b) {
-			s.answer(d, v.Reply)
+			r.answer(d, v.Reply)
 		}
 	case listener.Open:
-		s.open(now, p, k, seg, v.Place, before)
+		r.open(now, p, k, seg, v.Place, before)
 	}
 	return nil
 }
@@ -158,7 +170,8 @@ type predecessor struct {
 
 // open makes a connection that listens, and gives it its SYN. A record of the one before, if there
 // is one, goes only now: the listener could have had no room.
-func (s *shard) open(now tcpcore.Time, p *port, k key, seg *segment.Segment, place *listener.Place, before *predecessor) {
+func (r *reader) open(now tcpcore.Time, p *port, k key, seg *segment.Segment, place *listener.Place, before *predecessor) {
+	s := r.s
 	engine := p.cfg.engine()
 	params := s.params(k)
 	if before != nil {
@@ -184,13 +197,14 @@ func (s *shard) open(now tcpcore.Time, p *port, k key, seg *segment.Segment, pla
 		return
 	}
 	f.driver.Receive(now, seg)
-	s.touch(f)
+	r.touch(f)
 }
 
-func (s *shard) touch(f *flow) {
-	if !f.touched {
-		f.touched = true
-		s.in.touched = append(s.in.touched, f)
+// touch has the batch finish f. Another reader may be about to do so as well: what each has given
+// f, it finishes itself.
+func (r *reader) touch(f *flow) {
+	if f.touched.Or(r.bit)&r.bit == 0 {
+		r.touched = append(r.touched, f)
 	}
 }
 

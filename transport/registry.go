@@ -53,8 +53,9 @@ func newAddress(n piontransport.Net, network string, local netip.AddrPort) (a ad
 }
 
 // open returns the shard of a socket bound to local, with the caller as a user: one
-// that is there, or a new one.
-func (r *shards) open(n piontransport.Net, network string, local netip.AddrPort, o udpcarrier.Options) (*shard, error) {
+// that is there, or a new one, of as many sockets as are asked for and the system can spread
+// segments over.
+func (r *shards) open(n piontransport.Net, network string, local netip.AddrPort, o udpcarrier.Options, sockets int) (*shard, error) {
 	at, shared := newAddress(n, network, local)
 	for tried := false; ; tried = true {
 		if s := r.get(at); s != nil && shared {
@@ -75,7 +76,12 @@ func (r *shards) open(n piontransport.Net, network string, local netip.AddrPort,
 			}
 			return nil, err
 		}
-		return r.add(n, network, c, shared), nil
+		more, err := others(c, sockets-1)
+		if err != nil {
+			c.Close()
+			return nil, err
+		}
+		return r.add(n, network, shared, c, more...), nil
 	}
 }
 
@@ -88,6 +94,25 @@ func openCarrier(n piontransport.Net, network string, local netip.AddrPort, o ud
 		return nil, errRawNet
 	}
 	return rawcarrier.Listen(local, rawcarrier.Options{})
+}
+
+// others opens n more sockets at the address of c, none if the system or the network has no way.
+func others(c carrier.Carrier, n int) (more []carrier.Carrier, err error) {
+	u, ok := c.(*udpcarrier.Carrier)
+	for ok && len(more) < n {
+		another, err := u.Another()
+		if errors.Is(err, errors.ErrUnsupported) {
+			break
+		}
+		if err != nil {
+			for _, c := range more {
+				c.Close()
+			}
+			return nil, err
+		}
+		more = append(more, another)
+	}
+	return more, nil
 }
 
 // dialCarrier opens a socket for one peer alone.
@@ -103,9 +128,9 @@ func dialCarrier(n piontransport.Net, network string, local, to netip.AddrPort, 
 
 var errRawNet = errors.New("the network ip4:tcp is the system's, and Net is set, which has UDP sockets")
 
-// add makes the shard of a new socket and enters it.
-func (r *shards) add(n piontransport.Net, network string, c carrier.Carrier, shared bool) *shard {
-	s := newShard(c)
+// add makes the shard of new sockets and enters it.
+func (r *shards) add(n piontransport.Net, network string, shared bool, c carrier.Carrier, more ...carrier.Carrier) *shard {
+	s := newShard(c, more...)
 	if !shared {
 		return s
 	}

@@ -24,26 +24,26 @@ const maxReplies = 64
 func (o *outbox) room() []byte { return nil }
 
 // answer queues a reply to where d came from.
-func (s *shard) answer(d *carrier.Datagram, reply []byte) {
+func (r *reader) answer(d *carrier.Datagram, reply []byte) {
 	if len(reply) == 0 {
 		return
 	}
-	if len(s.out.replies) >= maxReplies || !s.out.limit.allow(s.clock.now()) {
-		s.in.counts.unanswered.Add(1)
+	if len(r.out.replies) >= maxReplies || !r.out.limit.allow(r.s.clock.now()) {
+		r.s.counts.unanswered.Add(1)
 		return
 	}
-	s.out.replies = append(s.out.replies, carrier.Datagram{Peer: d.Peer, Local: d.Local, Data: reply})
+	r.out.replies = append(r.out.replies, carrier.Datagram{Peer: d.Peer, Local: d.Local, Data: reply})
 }
 
 // flush sends the queued replies.
-func (s *shard) flush() {
-	if len(s.out.replies) == 0 {
+func (r *reader) flush() {
+	if len(r.out.replies) == 0 {
 		return
 	}
-	s.seal(s.out.replies)
-	s.write(s.out.replies, func(error) {})
-	clear(s.out.replies)
-	s.out.replies = s.out.replies[:0]
+	r.s.seal(r.out.replies)
+	r.s.write(r.out.replies, func(error) {})
+	clear(r.out.replies)
+	r.out.replies = r.out.replies[:0]
 }
 
 // write sends all datagrams in order, and tells of each that could not be.

@@ -17,7 +17,7 @@ import (
 )
 
 // shard is one carrier, the goroutine that reads it, and what its segments belong
-// to. It lives while anything needs it: a user (an Endpoint, or a Dial or Listen
+// to; or several of one address, a goroutine each, of which the first one sends. It lives while anything needs it: a user (an Endpoint, or a Dial or Listen
 // that is going on), a flow, a listener, a record in TIME-WAIT.
 type shard struct {
 	car   carrier.Carrier
@@ -43,10 +43,9 @@ type shard struct {
 	err       error         // why, if the carrier failed
 	gone      chan struct{} // closed when the carrier is
 
-	in    inbox
-	share share
-	out   outbox
-	turn  turn
+	readers []*reader // of car, and of others that the system spreads the same port over
+	counts  counts
+	turn    turn
 }
 
 // key is a connection's identity in a shard. local is the zero Addr where the
@@ -72,22 +71,34 @@ type port struct {
 	cfg    *settings
 }
 
-// newShard makes the shard of car, with one user. It is not read before begin.
-func newShard(car carrier.Carrier) *shard {
+// newShard makes the shard of car, with one user, and of more carriers that are at the same
+// address and bring some of what comes there. They are not read before begin.
+func newShard(car carrier.Carrier, more ...carrier.Carrier) *shard {
 	s := &shard{
 		car: car, caps: car.Caps(), local: car.LocalAddr(), clock: newClock(), users: 1, keepWaits: true,
 		flows: make(map[key]*flow), hosts: make(map[host]int), ports: make(map[uint16]*port), gone: make(chan struct{}),
 	}
 	s.wild = !s.local.Addr().IsValid() || s.local.Addr().IsUnspecified()
-	s.out.limit.init()
+	for i, car := range append([]carrier.Carrier{car}, more...) {
+		s.readers = append(s.readers, newReader(s, i, car))
+	}
+	if len(more) > 0 {
+		car = nil // who leads would hear only part of it
+	}
 	s.turn.init(car)
-	s.share.init(car)
 	return s
 }
 
 // begin has the carrier read, once what it was opened for is in place: a segment that
 // was there before must not be answered with a reset.
-func (s *shard) begin() { s.once.Do(func() { go s.read() }) }
+func (s *shard) begin() {
+	s.once.Do(func() {
+		go s.read()
+		for _, r := range s.readers[1:] {
+			go r.readMore()
+		}
+	})
+}
 
 // use adds a user. It reports false if the shard is closing.
 func (s *shard) use() bool {
@@ -163,7 +174,9 @@ func (s *shard) close() {
 	}
 	lingering.remove(s)
 	s.mu.Unlock()
-	s.car.Close()
+	for _, r := range s.readers {
+		r.car.Close()
+	}
 	s.entry.drop()
 	close(s.gone)
 }

@@ -73,7 +73,7 @@ func TestStrangers(t *testing.T) {
 		if s := n.take(); len(s) > 0 {
 			t.Errorf("%d replies, the first %v to %v", len(s), &s[0].seg, s[0].to)
 		}
-		if got := eb.s.in.counts.malformed.Load(); got != 5 {
+		if got := eb.s.counts.malformed.Load(); got != 5 {
 			t.Errorf("%d malformed datagrams are counted", got)
 		}
 		for _, v := range []struct {
@@ -453,7 +453,7 @@ func TestChecksum(t *testing.T) {
 		}
 		c := mustDial(t, ea, "192.0.2.2:2222")
 		roundTrip(t, c, bytes.Repeat([]byte("culvert"), 2000))
-		if got := eb.s.in.counts.malformed.Load() + ea.s.in.counts.malformed.Load(); got != 3 {
+		if got := eb.s.counts.malformed.Load() + ea.s.counts.malformed.Load(); got != 3 {
 			t.Errorf("%d damaged segments were dropped, want 3", got)
 		}
 		c.Close()

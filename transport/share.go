@@ -10,7 +10,7 @@ import (
 // its own, and does not know of the others: what their peers may send together can be far more
 // than the queue holds, and who loses then is chance; nor is it in the processors' caches when
 // somebody gets to it. So those that receive much at the same time are offered equal parts.
-// It belongs to whoever reads the shard.
+// It belongs to its reader.
 type share struct {
 	room  int // in the queue, in bytes; 0 if the carrier does not tell
 	began tcpcore.Time
@@ -49,11 +49,15 @@ func (q *share) init(car any) {
 	}
 }
 
-// took notes n bytes for f, which arrived at now.
-func (q *share) took(now tcpcore.Time, f *flow, n int) {
-	if q.room == 0 {
-		return
+// took notes n bytes for f, which arrived at now. Of several sockets the kernel keeps a peer at
+// one; should that ever be another one, what comes there goes unaccounted.
+func (r *reader) took(now tcpcore.Time, f *flow, n int) {
+	if r.share.room > 0 && (f.home.Load() == r || f.home.CompareAndSwap(nil, r)) {
+		r.share.took(now, &f.taking, n)
 	}
+}
+
+func (q *share) took(now tcpcore.Time, t *taking, n int) {
 	if now-q.began >= shareEpoch {
 		q.last = q.heavy()
 		if now-q.began >= 2*shareEpoch {
@@ -62,7 +66,6 @@ func (q *share) took(now tcpcore.Time, f *flow, n int) {
 		q.began, q.total, q.most = now, 0, 0
 		q.epoch++
 	}
-	t := &f.taking
 	if t.epoch != q.epoch {
 		t.epoch, t.bytes = q.epoch, 0
 	}
@@ -94,8 +97,9 @@ func (q *share) part(n int) (bytes, rate int) {
 }
 
 // tell has f's engine know its part, unless it does.
-func (q *share) tell(f *flow) {
-	if q.room == 0 || f.taking.parts == q.parts {
+func (r *reader) tell(f *flow) {
+	q := &r.share
+	if q.room == 0 || f.home.Load() != r || f.taking.parts == q.parts {
 		return
 	}
 	f.taking.parts = q.parts

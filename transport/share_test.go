@@ -9,20 +9,17 @@ import (
 // TestShareCounts: what each may have depends on how many receive much at the same time, not on
 // how many there are.
 func TestShareCounts(t *testing.T) {
-	flows := make([]*flow, 1000)
-	for i := range flows {
-		flows[i] = &flow{}
-	}
+	flows := make([]taking, 1000)
 	q := &share{room: 32 << 20}
 	now := tcpcore.Time(1e9)
 	receive := func(heavy, light int) {
 		for range 10 {
 			now += shareEpoch / 5
-			for _, f := range flows[:heavy] {
-				q.took(now, f, 50_000)
+			for i := range flows[:heavy] {
+				q.took(now, &flows[i], 50_000)
 			}
-			for _, f := range flows[heavy:][:light] {
-				q.took(now, f, 50)
+			for i := range flows[heavy:][:light] {
+				q.took(now, &flows[heavy+i], 50)
 			}
 			q.settle()
 		}
@@ -48,7 +45,7 @@ func TestShareCounts(t *testing.T) {
 		}
 	}
 	now += 10 * shareEpoch
-	q.took(now, flows[0], 1000)
+	q.took(now, &flows[0], 1000)
 	q.settle()
 	if q.last != 0 {
 		t.Errorf("after a pause %d of before count", q.last)
@@ -57,9 +54,9 @@ func TestShareCounts(t *testing.T) {
 
 // TestShareUnknown: a carrier that does not tell of a queue bounds nothing.
 func TestShareUnknown(t *testing.T) {
-	q := &share{}
+	r := &reader{}
 	f := &flow{} // whose driver must not be called
-	q.took(1, f, 1000)
-	q.settle()
-	q.tell(f)
+	r.took(1, f, 1000)
+	r.share.settle()
+	r.tell(f)
 }
