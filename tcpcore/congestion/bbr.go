@@ -10,7 +10,7 @@ import "time"
 // Where to find what: the events are in this file, the estimates in bbr_model.go, what
 // a loss does to them in bbr_loss.go, Startup, Drain and the table of states in
 // bbr_states.go, ProbeBW in bbr_probebw.go, ProbeRTT in bbr_probertt.go, and what comes of
-// it, rate and window, in bbr_control.go. The functions are the draft's, in its order.
+// it, rate and window, in bbr_control.go; what is not the draft's, in bbr_queue.go. The functions are the draft's, in its order.
 type BBR struct {
 	p     bbrParams
 	draw  random
@@ -21,6 +21,7 @@ type BBR struct {
 	round    bbrRound
 	bw       bbrBandwidth
 	minRTT   bbrMinRTT
+	queue    bbrQueue
 	extra    bbrExtraAcked
 	latest   bbrLatest
 	bounds   bbrBounds
@@ -70,6 +71,7 @@ func (b *BBR) Start(s Start) {
 	*b = BBR{p: b.p, draw: random{b.p.seed ^ s.Seed}}
 	b.conn = bbrConn{now: s.Now, mss: int64(s.MSS), initial: int64(s.Window), noSACK: s.NoSACK}
 	b.minRTT.init(s)
+	b.queue.init()
 	b.extra.start = s.Now
 	b.bounds.longterm = infinite
 	b.probe.ackedPerInc = infinite

@@ -34,7 +34,7 @@ func (b *BBR) updateControl() {
 // setPacingRateWithGain lets the rate fall only once the pipe was full: until then samples
 // may be the application's rate.
 func (b *BBR) setPacingRateWithGain(gain ratio) {
-	rate := b.p.pace.of(gain.of(b.bw.bw))
+	rate := b.pacingMargin().of(gain.of(b.bw.bw))
 	if rate > 0 && (b.full.reached || rate > b.ctl.pacingRate) { // 0 would be no pacing at all
 		b.ctl.pacingRate = rate
 	}

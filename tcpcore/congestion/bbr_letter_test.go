@@ -8,9 +8,9 @@ import (
 // These tests go through the draft's pseudocode where a path shows a line's effect only in
 // rare circumstances.
 
-// plainBBR is a BBR with a model: 1 MB/s, 100 ms, segments of 1000 bytes.
+// plainBBR is a BBR by the letter with a model: 1 MB/s, 100 ms, segments of 1000 bytes.
 func plainBBR() *BBR {
-	b := NewBBR().(*BBR)
+	b := NewBBRWith(BBROptions{Literal: true})().(*BBR)
 	b.Start(Start{MSS: 1000, Window: 10_000, RTT: 100 * time.Millisecond})
 	b.bw.filter, b.bw.bw = [2]int64{0, 1e6}, 1e6
 	b.full.reached = true

@@ -27,7 +27,7 @@ func TestBBRAggregationStartup(t *testing.T) {
 // TestBBRAggregationCruise is the case "Achieving Expected Cruise Bandwidth on a Link With
 // Aggregation".
 func TestBBRAggregationCruise(t *testing.T) {
-	r := newBBRRun(t, 20e6, 40*time.Millisecond, 100*time.Millisecond, BBROptions{})
+	r := newBBRRun(t, 20e6, 40*time.Millisecond, 100*time.Millisecond, BBROptions{Literal: true})
 	r.to(probeBWCruise, 2*time.Second)
 	if r.b.extra.extra > 5*testMSS {
 		t.Errorf("extra_acked is %d without aggregation", r.b.extra.extra)
@@ -69,7 +69,7 @@ func TestBBRSubPacket(t *testing.T) {
 // TestBBRFaster is the case "Increasing Bandwidth 10x and Ensuring Full Bandwidth is Reached",
 // with a long-term bound from before.
 func TestBBRFaster(t *testing.T) {
-	r := newBBRRun(t, 10e6, 40*time.Millisecond, 20*time.Millisecond, BBROptions{ProbeRTTInterval: time.Hour})
+	r := newBBRRun(t, 10e6, 40*time.Millisecond, 20*time.Millisecond, BBROptions{Literal: true, ProbeRTTInterval: time.Hour})
 	r.to(probeBWUp, 10*time.Second)
 	r.leave(probeBWDown, time.Second)
 	if r.b.bounds.longterm == infinite {

@@ -58,7 +58,8 @@ func (b *BBR) hold(gain ratio) {
 }
 
 // pathRate is what the sample says of the path where BBR itself held back: the pacing
-// margin, and the gain where it was below one, are taken out.
+// margin, and the gain where it was below one, are taken out. In ProbeBW_CRUISE there is no
+// margin, but no sample above the pace either: without any the bound would only fall.
 func (b *BBR) pathRate() int64 {
 	h, held := &b.held, b.p.pace
 	if h.gain != 0 && b.rs.PriorDelivered >= h.since && b.rs.PriorDelivered <= h.until {

@@ -55,6 +55,7 @@ func (b *BBR) startRound() { b.round.nextDelivered = b.conn.delivered }
 func (b *BBR) updateRound() {
 	r := &b.round
 	r.start = b.rs.Delivered > 0 && b.rs.PriorDelivered >= r.nextDelivered
+	b.queue.note(b.conn.rtt, b.rs.AppLimited, r.start)
 	if r.start {
 		b.startRound()
 		r.count++
@@ -86,6 +87,11 @@ func (b *BBR) updateMinRTT() {
 	m.expired = now > m.probeStamp+b.p.probeRTTInterval
 	if rtt := b.conn.rtt; rtt > 0 && (rtt < m.probeMin || m.expired) {
 		m.probeMin, m.probeStamp = rtt, now
+	}
+	// A round trip time near the minimum shows as well as ProbeRTT that the queue is empty, to
+	// all who share it, and that the minimum still holds. The draft has ProbeRTT find the same.
+	if rtt := b.conn.rtt; !b.p.literal && rtt > 0 && m.known() && rtt <= m.min+m.min/64 {
+		m.stamp, m.probeStamp = now, now
 	}
 	if m.probeMin < m.min || now > m.stamp+b.p.minRTTFilterLen {
 		m.min, m.stamp = m.probeMin, m.probeStamp

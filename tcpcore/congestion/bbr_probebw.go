@@ -36,10 +36,15 @@ func (b *BBR) startProbeBWDown() {
 	b.probe.cycleStamp = b.conn.now
 	b.probe.phase = acksProbeStopping
 	b.startRound()
+	b.queue.floor = noRTT
 	b.enter(probeBWDown)
+	b.startDrain()
 }
 
-func (b *BBR) startProbeBWCruise() { b.enter(probeBWCruise) }
+func (b *BBR) startProbeBWCruise() {
+	b.startCruise()
+	b.enter(probeBWCruise)
+}
 
 func (b *BBR) startProbeBWRefill() {
 	b.resetShortTermModel()
@@ -67,11 +72,13 @@ func (b *BBR) updateProbeBWCyclePhase() {
 	}
 	switch b.state {
 	case probeBWDown:
-		if !b.isTimeToProbeBW() && b.isTimeToCruise() {
+		if !b.isTimeToProbeBW() && (b.isTimeToCruise() || b.drainingInVain()) {
 			b.startProbeBWCruise()
 		}
 	case probeBWCruise:
-		b.isTimeToProbeBW()
+		if !b.isTimeToProbeBW() {
+			b.cruise()
+		}
 	case probeBWRefill:
 		if b.round.start { // after one round of REFILL
 			b.probe.sample = true
@@ -108,7 +115,11 @@ func (b *BBR) pickProbeWait() {
 }
 
 func (b *BBR) isTimeToCruise() bool {
-	return b.conn.inFlight <= b.inflightWithHeadroom() && b.conn.inFlight <= b.inflight(b.bw.max(), one)
+	drained := b.conn.inFlight <= b.inflightWithHeadroom() && b.conn.inFlight <= b.drained()
+	if drained {
+		b.queue.others = false
+	}
+	return drained
 }
 
 func (b *BBR) isTimeToGoDown() bool {
@@ -123,14 +134,14 @@ func (b *BBR) isTimeToGoDown() bool {
 		b.full.bw = b.rs.Rate
 		return false
 	}
-	return b.full.now
+	return b.full.now || b.queueInUp()
 }
 
-// inflightWithHeadroom leaves others room in the bottleneck.
+// inflightWithHeadroom leaves others room in the bottleneck; not if they took it already.
 func (b *BBR) inflightWithHeadroom() int64 {
 	l := b.bounds.longterm
-	if l == infinite {
-		return infinite
+	if l == infinite || b.queue.others {
+		return l
 	}
 	return max(l-max(b.conn.mss, b.p.headroom.of(l)), b.minPipeCwnd())
 }

@@ -13,7 +13,7 @@ func (r *bbrRun) limitApp(bits int64) {
 
 // TestBBRUpPlateau is the case "Exiting PROBE_UP on Bandwidth Plateau".
 func TestBBRUpPlateau(t *testing.T) {
-	r := newBBRRun(t, 20e6, 50*time.Millisecond, 200*time.Millisecond, BBROptions{})
+	r := newBBRRun(t, 20e6, 50*time.Millisecond, 200*time.Millisecond, BBROptions{Literal: true})
 	r.to(probeBWUp, 10*time.Second)
 	if r.b.ctl.pacingGain != 1_250_000 || r.b.ctl.cwndGain != 2_250_000 {
 		t.Errorf("gains %d and %d", r.b.ctl.pacingGain, r.b.ctl.cwndGain)
@@ -57,7 +57,7 @@ func TestBBRUpLossAppLimited(t *testing.T) {
 // long-term bound.
 func TestBBRDownInflight(t *testing.T) {
 	for _, queue := range []time.Duration{200 * time.Millisecond, 10 * time.Millisecond} {
-		r := newBBRRun(t, 20e6, 50*time.Millisecond, queue, BBROptions{})
+		r := newBBRRun(t, 20e6, 50*time.Millisecond, queue, BBROptions{Literal: true})
 		r.to(probeBWUp, 10*time.Second)
 		r.to(probeBWDown, time.Second)
 		if r.b.ctl.pacingGain != 900_000 || r.b.ctl.cwndGain != 2_000_000 {
@@ -76,7 +76,7 @@ func TestBBRDownInflight(t *testing.T) {
 
 // TestBBRDownTime is the case "Exiting PROBE_DOWN After Max Time".
 func TestBBRDownTime(t *testing.T) {
-	r := newBBRRun(t, 20e6, 100*time.Millisecond, time.Second, BBROptions{ProbeRTTInterval: time.Hour})
+	r := newBBRRun(t, 20e6, 100*time.Millisecond, time.Second, BBROptions{Literal: true, ProbeRTTInterval: time.Hour})
 	r.to(probeBWUp, 10*time.Second)
 	r.pass(100 * time.Millisecond)
 	r.p.rate -= r.p.rate / 10 // what is queued still goes at the old rate

@@ -7,7 +7,7 @@ import (
 
 // TestBBRProbeRTT is the case "Entering and Exiting PROBE_RTT".
 func TestBBRProbeRTT(t *testing.T) {
-	r := newBBRRun(t, 20e6, 50*time.Millisecond, 100*time.Millisecond, BBROptions{})
+	r := newBBRRun(t, 20e6, 50*time.Millisecond, 100*time.Millisecond, BBROptions{Literal: true})
 	r.to(probeBWCruise, 2*time.Second)
 	stamp := r.b.minRTT.probeStamp
 	r.to(probeRTT, 6*time.Second)
@@ -47,7 +47,9 @@ func TestBBRProbeRTT(t *testing.T) {
 func TestBBRProbeRTTLoss(t *testing.T) {
 	for _, literal := range []bool{false, true} {
 		r := newBBRRun(t, 50e6, 50*time.Millisecond, 100*time.Millisecond, BBROptions{Literal: literal})
-		r.to(probeRTT, 7*time.Second)
+		r.pass(3 * time.Second)
+		r.b.minRTT.probeStamp = -time.Hour // or a path seen empty would need none
+		r.to(probeRTT, 4*time.Second)
 		r.when("its clock to run", time.Second, func() bool { return r.b.probeRTT.doneStamp != 0 })
 		r.p.run(r.b.probeRTT.doneStamp-30*time.Millisecond, nil)
 		r.p.loss = 1
@@ -63,7 +65,7 @@ func TestBBRProbeRTTLoss(t *testing.T) {
 
 // TestBBRProbeRTTIdle is the case "Skipping PROBE_RTT Due to Application-Limited Sending".
 func TestBBRProbeRTTIdle(t *testing.T) {
-	r := newBBRRun(t, 20e6, 50*time.Millisecond, 100*time.Millisecond, BBROptions{})
+	r := newBBRRun(t, 20e6, 50*time.Millisecond, 100*time.Millisecond, BBROptions{Literal: true})
 	r.to(probeBWCruise, 2*time.Second)
 	r.f.paused = true
 	r.pass(7 * time.Second)
@@ -91,7 +93,7 @@ func TestBBRProbeRTTIdle(t *testing.T) {
 // TestBBRProbeRTTLeftIdle checks that a connection that fell idle in ProbeRTT has left it when it
 // sends again (section "Actions when Restarting from Idle").
 func TestBBRProbeRTTLeftIdle(t *testing.T) {
-	r := newBBRRun(t, 20e6, 50*time.Millisecond, 100*time.Millisecond, BBROptions{})
+	r := newBBRRun(t, 20e6, 50*time.Millisecond, 100*time.Millisecond, BBROptions{Literal: true})
 	r.to(probeRTT, 7*time.Second)
 	r.when("its clock to run", time.Second, func() bool { return r.b.probeRTT.doneStamp != 0 })
 	r.f.paused = true
@@ -108,7 +110,7 @@ func TestBBRProbeRTTLeftIdle(t *testing.T) {
 
 // TestBBRProbeRTTStartup is the case "Entering and Exiting PROBE_RTT During STARTUP".
 func TestBBRProbeRTTStartup(t *testing.T) {
-	r := newBBRRun(t, 20e6, 50*time.Millisecond, 100*time.Millisecond, BBROptions{})
+	r := newBBRRun(t, 20e6, 50*time.Millisecond, 100*time.Millisecond, BBROptions{Literal: true})
 	r.limitApp(5e6)
 	r.to(probeRTT, 6*time.Second)
 	if r.b.full.reached {
@@ -123,7 +125,7 @@ func TestBBRProbeRTTStartup(t *testing.T) {
 // TestBBRMinRTT checks the filter (section "BBR.min_rtt Min Filter"): a shorter path counts at
 // once, a longer one after ten seconds, by way of ProbeRTT.
 func TestBBRMinRTT(t *testing.T) {
-	r := newBBRRun(t, 20e6, 50*time.Millisecond, 400*time.Millisecond, BBROptions{})
+	r := newBBRRun(t, 20e6, 50*time.Millisecond, 400*time.Millisecond, BBROptions{Literal: true})
 	r.pass(3 * time.Second)
 	near(t, "min_rtt in ms", r.b.MinRTT().Seconds()*1e3, 50, 0.02)
 	r.f.rtt = 30 * time.Millisecond

@@ -64,6 +64,10 @@ func (b *BBR) resetFullBW() { b.full.bw, b.full.count, b.full.now = 0, 0, false 
 // checkFullBWReached looks for a plateau of the delivery rate.
 func (b *BBR) checkFullBWReached() {
 	f := &b.full
+	if !f.now && b.queueInStartup() {
+		f.now, f.reached = true, true
+		return
+	}
 	if f.now || !b.round.start || b.rs.AppLimited || b.rs.Rate == 0 {
 		return // no need to check for a full pipe now
 	}

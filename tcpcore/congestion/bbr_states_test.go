@@ -8,7 +8,7 @@ import (
 // TestBBRStartupPlateau is the case "Exiting STARTUP on Bandwidth Plateau".
 func TestBBRStartupPlateau(t *testing.T) {
 	for _, bits := range []int64{2e6, 20e6, 200e6} {
-		r := newBBRRun(t, bits, 20*time.Millisecond, 100*time.Millisecond, BBROptions{})
+		r := newBBRRun(t, bits, 20*time.Millisecond, 100*time.Millisecond, BBROptions{Literal: true})
 		counts := map[int]bool{}
 		rounds := int64(0)
 		r.f.onAck = func(a *Ack) {
@@ -177,7 +177,7 @@ func TestBBRDrainInflight(t *testing.T) {
 // tenth of which the case speaks would not keep the queue, so the bandwidth falls to a
 // third; and a round trip earlier, since what is queued here goes at the old rate.
 func TestBBRDrainTime(t *testing.T) {
-	r := newBBRRun(t, 30e6, 50*time.Millisecond, 2*time.Second, BBROptions{})
+	r := newBBRRun(t, 30e6, 50*time.Millisecond, 2*time.Second, BBROptions{Literal: true})
 	r.when("two rounds without growth", 5*time.Second, func() bool { return r.b.full.count == 2 })
 	r.p.rate /= 3
 	r.to(drain, 5*time.Second)

@@ -98,18 +98,23 @@ func TestBBRMSS(t *testing.T) {
 }
 
 // TestBBROptions checks that each option arrives where it belongs, and that zeros are the
-// draft's constants.
+// draft's constants, but for one gain unless it is taken literally.
 func TestBBROptions(t *testing.T) {
-	var zero BBROptions
+	zero := BBROptions{Literal: true}
 	want := bbrParams{
 		lossThresh: 20_000, beta: 700_000, ecnBeta: 850_000, headroom: 150_000,
 		startupGain: 2_770_000, drainGain: 500_000, upGain: 1_250_000, downGain: 900_000,
 		cwndGain: 2_000_000, upCwndGain: 2_250_000, probeRTTCwndGain: 500_000, pace: 990_000,
 		lossRanges: 6, rounds: 63, waitBase: 2 * time.Second, waitJitter: time.Second,
 		minRTTFilterLen: 10 * time.Second, probeRTTInterval: 5 * time.Second, probeRTTDuration: 200 * time.Millisecond,
+		literal: true,
 	}
 	if got := zero.params(); got != want {
 		t.Errorf("the draft's constants are\n%+v\nwant\n%+v", got, want)
+	}
+	zero.Literal, want.literal, want.downGain = false, false, 750_000
+	if got := zero.params(); got != want {
+		t.Errorf("the constants are\n%+v\nwant\n%+v", got, want)
 	}
 	o := BBROptions{
 		LossThreshold: .01, Beta: .02, ECNBeta: .03, Headroom: .04, StartupPacingGain: .05, DrainPacingGain: .06,
@@ -129,7 +134,7 @@ func TestBBROptions(t *testing.T) {
 
 // TestBBRGains checks the table of section "Summary of Control Behavior in the State Machine".
 func TestBBRGains(t *testing.T) {
-	b := NewBBR().(*BBR)
+	b := NewBBRWith(BBROptions{Literal: true})().(*BBR)
 	b.Start(Start{MSS: 1500, Window: 15000})
 	for s, want := range map[bbrState][2]ratio{
 		startup: {2_770_000, 2_000_000}, drain: {500_000, 2_000_000}, probeBWDown: {900_000, 2_000_000},
@@ -164,8 +169,8 @@ func TestBBRPath(t *testing.T) {
 		{1_000_000, 40 * time.Millisecond, 200 * time.Millisecond, 0, 20 * time.Second, 0.95, 75 * time.Millisecond},
 		{20_000_000, 500 * time.Microsecond, 10 * time.Millisecond, 0, 10 * time.Second, 0.95, 5 * time.Millisecond},
 		{20_000_000, 50 * time.Millisecond, 50 * time.Millisecond, 0, 20 * time.Second, 0.95, 10 * time.Millisecond},
-		// A visit to ProbeRTT lasts two round trips of five seconds.
-		{20_000_000, time.Second, time.Second, 10 * time.Second, 60 * time.Second, 0.75, 150 * time.Millisecond},
+		// Every few round trips one of probing.
+		{20_000_000, time.Second, time.Second, 10 * time.Second, 60 * time.Second, 0.93, 350 * time.Millisecond},
 		{200_000_000, 10 * time.Millisecond, 2 * time.Millisecond, 0, 3 * time.Second, 0.95, time.Millisecond},
 	} {
 		r := newBBRRun(t, c.bits, c.rtt, c.queue, BBROptions{})

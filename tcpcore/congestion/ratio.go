@@ -37,5 +37,8 @@ func mulDiv(a, b, c int64) int64 {
 // volume is what a rate carries in a time.
 func volume(rate int64, d time.Duration) int64 { return mulDiv(rate, int64(d), int64(time.Second)) }
 
+// timeOf is how long a rate takes for n.
+func timeOf(n, rate int64) time.Duration { return time.Duration(mulDiv(n, int64(time.Second), rate)) }
+
 // rateOf is the rate that carries n in d.
 func rateOf(n int64, d time.Duration) int64 { return mulDiv(n, int64(time.Second), int64(d)) }
