@@ -130,6 +130,45 @@ func TestRawRefused(t *testing.T) {
 	}
 }
 
+// TestRawPortInUse: a port that somebody has is nobody else's to listen on, one of the kernel's
+// none to dial from either, and it is free again once its last user has closed.
+func TestRawPortInUse(t *testing.T) {
+	if !rawAllowed(t) {
+		return
+	}
+	for name, listen := range map[string]func(network, address string) (net.Listener, error){
+		"the kernel's": func(_, a string) (net.Listener, error) { return net.Listen("tcp4", a) },
+		"ours":         Listen,
+	} {
+		first, err := listen(rawNetwork, "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		address := first.Addr().String()
+		local, _ := net.ResolveTCPAddr("tcp4", address)
+		if l, err := Listen(rawNetwork, address); !errors.Is(err, syscall.EADDRINUSE) {
+			if err == nil {
+				l.Close()
+			}
+			t.Errorf("%s port, Listen: %v, want EADDRINUSE", name, err)
+		}
+		// From a port of our own listener a dial shares its socket.
+		if c, err := (&Dialer{LocalAddr: local}).Dial(rawNetwork, "127.0.0.1:9"); name != "ours" && !errors.Is(err, syscall.EADDRINUSE) {
+			if err == nil {
+				c.Close()
+			}
+			t.Errorf("%s port, Dial from it: %v, want EADDRINUSE", name, err)
+		}
+		first.Close()
+		again, err := Listen(rawNetwork, address)
+		if err != nil {
+			t.Errorf("%s port, closed: %v", name, err)
+			continue
+		}
+		again.Close()
+	}
+}
+
 // TestRawEndpoint: an Endpoint dials and listens on its one port, also on a wildcard.
 func TestRawEndpoint(t *testing.T) {
 	if !rawAllowed(t) {

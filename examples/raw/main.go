@@ -42,18 +42,40 @@ func main() {
 	}
 }
 
-var errUsage = errors.New("usage: raw serve [-listen :8080] [-size 100MB] | raw get URL")
+var errUsage = errors.New("usage: raw serve [-listen :8080] [-size 100MB] | raw get URL | raw -h")
+
+const help = `raw speaks HTTP with any program, by a TCP of its own in IPv4 datagrams.
+
+  raw serve [-listen :8080] [-size 100MB]
+        a server with one page, for example for: curl -o /dev/null http://HOST:8080/
+  raw get URL
+        a download, for example from nginx
+
+It needs Linux and the capability CAP_NET_RAW. Run it as root, or:
+
+  go build ./examples/raw && sudo setcap cap_net_raw+ep raw && ./raw serve
+
+Some kernels want cap_net_admin as well, and ports below 1024 want cap_net_bind_service;
+errors say what is missing. No firewall rule is needed. HOST may be this host.
+`
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 {
 		return errUsage
 	}
 	switch args[0] {
+	case "-h", "-help", "--help", "help":
+		_, err := io.WriteString(out, help)
+		return err
 	case "serve":
 		f := flag.NewFlagSet("serve", flag.ContinueOnError)
 		listen := f.String("listen", ":8080", "address and port to listen on")
 		size := f.String("size", "100MB", "length of the page")
+		f.SetOutput(out)
 		if err := f.Parse(args[1:]); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				return nil
+			}
 			return err
 		}
 		n, err := parseSize(*size)

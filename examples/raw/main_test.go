@@ -27,6 +27,16 @@ func TestParseSize(t *testing.T) {
 	}
 }
 
+// TestHelp: it says what is needed, and is no failure.
+func TestHelp(t *testing.T) {
+	for _, args := range [][]string{{"-h"}, {"help"}, {"serve", "-h"}} {
+		var out bytes.Buffer
+		if err := run(context.Background(), args, &out); err != nil || !strings.Contains(out.String(), "-size") {
+			t.Errorf("%q: %v, %s", args, err, out.String())
+		}
+	}
+}
+
 // TestServeAndGet downloads from the server, by the kernel's TCP and by ours, where the
 // process may open raw sockets. Where it may not, the program says what it needs.
 func TestServeAndGet(t *testing.T) {
