@@ -36,7 +36,7 @@ type Config struct {
 	// MinRTO, MaxRTO and InitialRTO bound and begin the retransmission timeout
 	// (RFC 6298). Defaults 200 ms (as Linux and FreeBSD do; the RFC says 1 s),
 	// 60 s and 1 s. MaxRTO bounds how long after the end of an outage sending goes on: by
-	// doubling alone as late as the outage was long. The RFC allows no less than 60 s on the
+	// doubling alone as late as the outage was long (see WholeRetransmits). The RFC allows no less than 60 s on the
 	// Internet at large; 1 s suits a path that one knows (Linux: TCP_RTO_MAX_MS).
 	MinRTO, MaxRTO, InitialRTO time.Duration
 	// RTOGranularity is G of RFC 6298 section 2: by how much the retransmission timeout
@@ -104,6 +104,10 @@ type Config struct {
 	// NoFRTO does not look for spurious timeouts by sending new data first (F-RTO, RFC
 	// 5682). Default does, where SACK was negotiated.
 	NoFRTO bool
+	// WholeRetransmits sends a full segment at each timeout of the retransmission timer, as
+	// kernels do. Default in eighths from the third timeout in a row on, evenly until the next
+	// (SACK and RACK provided): so the end of an outage is noticed sooner, at no more bytes.
+	WholeRetransmits bool
 	// EmptyProbes asks for a closed window with a segment without data from before it, as
 	// keep-alives do and Linux does. Default with the next octet (RFC 9293 section 3.8.6.1).
 	EmptyProbes bool

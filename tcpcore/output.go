@@ -139,7 +139,11 @@ func (e *Engine) retransmit(now Time, t *Train) bool {
 		if room <= 0 || room < min(size, e.snd.mss) && i > 0 {
 			break // a small piece is worth it only at the left edge
 		}
-		n := min(size, e.snd.mss, room)
+		most, ok := e.spreadAllows(now)
+		if !ok {
+			break
+		}
+		n := min(size, most, room)
 		if p := e.pipe(); !e.rec.first && p > 0 && p+n > e.window() {
 			e.pace.idle()
 			break
@@ -151,6 +155,7 @@ func (e *Engine) retransmit(now Time, t *Train) bool {
 			e.sent.split(i, n)
 		}
 		e.rec.first = false
+		e.rec.spread.next = now.Add(e.rec.spread.every)
 		e.sendRecord(now, &b, i)
 	}
 	if len(t.Buf) == 0 {

@@ -29,6 +29,7 @@ type recoveryState struct {
 	// synTimeouts counts retransmissions of SYN or SYN-ACK.
 	synTimeouts int
 	answer      answerState
+	spread      spreadState
 	prr         prrState
 	undo        undoState
 }
@@ -74,6 +75,9 @@ func (e *Engine) recover(now Time, s *segment.Segment, a *acked) {
 	r := &e.rec
 	if a.dsack {
 		e.count.DSACKs++
+	}
+	if a.delivered > 0 {
+		e.spreadOver()
 	}
 	repaired, needless := e.tlpAck(s, a)
 	reordered := e.detectSpurious(now, s, a)
@@ -238,6 +242,7 @@ func (e *Engine) retransmitTimeout(now Time) {
 		e.congestionEvent(now, congestion.Timeout, found, 0)
 	}
 	e.checkBlackHole(now)
+	e.spreadWindow()
 	r.phase, r.point = afterTimeout, e.snd.nxt
 	r.dupACKs, r.credit = 0, 0
 	r.first = true // what was sent lately may fill the window of one segment

@@ -148,6 +148,7 @@ func (s *sim) makeHost(h *simHost, mms int) {
 	bit := func() bool { return p.IntN(4) == 0 }
 	c.PushWrites, c.RoundWindow, c.ScaleFirst, c.NoRACK, c.NoFRTO, c.NoECN = bit(), bit(), bit(), bit(), bit(), !c.ECN && bit()
 	c.QuickACKs, c.ACKRule, c.WindowScale, c.SYNLinear = p.IntN(3)*8, ACKRule(p.IntN(3)), max(p.IntN(32)-17, -1), p.IntN(2)*3
+	c.WholeRetransmits = bit()
 	if s.strict {
 		// Outages must not end a connection here: what a user closed may wait as long as the other side stalls.
 		c.OrphanTimeout, c.KeepAliveCount = 24*time.Hour, 60

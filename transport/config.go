@@ -53,8 +53,8 @@ type Config struct {
 	// 200 ms, as Linux and FreeBSD have it (RFC 6298 says 1 s).
 	MinRTO time.Duration
 	// MaxRTO is the largest, at least 1 s. It bounds how long after the end of an outage
-	// sending goes on: by doubling alone (RFC 6298) as late as the outage was long. RFC 6298
-	// allows less than 60 s nowhere; 1 s suits a path that one knows, as Linux's
+	// sending goes on: by doubling alone as late as the outage was long (see WholeRetransmits).
+	// RFC 6298 allows less than 60 s nowhere; 1 s suits a path that one knows, as Linux's
 	// TCP_RTO_MAX_MS does. Default 60 s.
 	MaxRTO time.Duration
 	// InitialRTO is the one before the first round trip was measured. Default 1 s.
@@ -98,6 +98,10 @@ type Config struct {
 	// NoFRTO does not look for spurious timeouts by sending new data first (F-RTO, RFC
 	// 5682). Default does, where SACK was negotiated.
 	NoFRTO bool
+	// WholeRetransmits sends a full segment at each timeout of the retransmission timer, as
+	// kernels do. Default in eighths from the third timeout in a row on, evenly until the next
+	// (SACK and RACK provided): so the end of an outage is noticed sooner, at no more bytes.
+	WholeRetransmits bool
 
 	// PushWrites puts PSH on the last segment of each Write, and wherever half of the
 	// largest window was written without one, also when it is sent again, as Linux does.
@@ -273,6 +277,7 @@ func (c *Config) settings() (*settings, error) {
 		NoECN:             c.NoECN,
 		NoRACK:            c.NoRACK,
 		NoFRTO:            c.NoFRTO,
+		WholeRetransmits:  c.WholeRetransmits,
 		OrphanTimeout:     c.OrphanTimeout,
 		TrafficClass:      c.TrafficClass,
 	}

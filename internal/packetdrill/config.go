@@ -64,7 +64,7 @@ func (c *config) init(sc *Script) error {
 		c.linux = true
 		c.c.RTOGranularity, c.c.MaxRTO = 200*time.Millisecond, 120*time.Second
 		c.c.PushWrites, c.c.QuickACKs, c.c.ACKRule, c.c.RoundWindow = true, 16, tcpcore.ACKOverFull, true
-		c.c.ReceiveBuffer, c.c.WindowScale, c.c.EmptyProbes = 65536, 8, true
+		c.c.ReceiveBuffer, c.c.WindowScale, c.c.EmptyProbes, c.c.WholeRetransmits = 65536, 8, true, true
 	}
 	return nil
 }

@@ -1,0 +1,55 @@
+package tcpcore
+
+import "time"
+
+// spreadState has the loss window of a timeout leave in pieces. The timer doubles (RFC
+// 6298 (5.5)), and so by it alone an outage may last twice as long as it does: the next
+// retransmission can be as far away as the silence was long. But the loss window is counted in
+// bytes, "1 full-sized segment" (RFC 5681 section 3.1). So where timeouts follow each
+// other it goes out in eight pieces, evenly until the timer fires again: no byte of it
+// sooner than the timer allows, no more of them in flight, and an eighth of the wait.
+type spreadState struct {
+	every time.Duration // 0 while nothing is spread
+	next  Time          // when the next piece may go
+}
+
+const (
+	// spreadAfter timeouts in a row it is no single loss, and blackHoleAfter has had its say
+	// about full segments.
+	spreadAfter = 3
+	spreadParts = 8
+)
+
+// spreadWindow is told of each timeout.
+func (e *Engine) spreadWindow() {
+	p := &e.rec.spread
+	p.every = 0
+	if e.rec.timeouts >= spreadAfter && e.sack && !e.cfg.NoRACK && !e.cfg.WholeRetransmits && e.sent.at(0).flags&recSYN == 0 {
+		p.every = e.rtt.timeout(e.cfg) / spreadParts
+	}
+}
+
+// spreadAllows reports whether something lost may go now, and how much of a segment. If not,
+// it arms the timer.
+func (e *Engine) spreadAllows(now Time) (most int, ok bool) {
+	p := &e.rec.spread
+	switch {
+	case p.every == 0:
+		return e.snd.mss, true
+	case now < p.next && !e.rec.first:
+		e.timer.set(tPace, p.next)
+		return 0, false
+	}
+	return max((e.snd.mss+spreadParts-1)/spreadParts, minSendMSS), true
+}
+
+// spreadOver is told that something arrived: the path carries again. That pieces were lost
+// before is no news: "the value of ssthresh is held constant" where the timer sends a
+// segment once more (RFC 5681 section 4.3).
+func (e *Engine) spreadOver() {
+	if e.rec.spread.every > 0 {
+		e.rec.spread.every = 0
+		e.rec.first = true
+		e.rec.answer.order = e.sent.next
+	}
+}

@@ -1,0 +1,74 @@
+package tcpcore
+
+import (
+	"testing"
+	"time"
+
+	"example.com/culvert/tcpcore/congestion"
+)
+
+// TestSpreadWindow loses a segment, its retransmissions, and then less.
+//
+// Shows: RFC6298-5.
+func TestSpreadWindow(t *testing.T) {
+	s := newScript(t, "from the third timeout in a row on the loss window goes out in eighths", Config{NoTailLossProbe: true, InitialWindow: 10}, Params{})
+	s.active(optSACKOK())
+	s.write(10 * 1460)
+	for i := range 10 {
+		s.want(ACK, 1+i*1460, 1, 1460)
+	}
+	s.wantAfter(200*ms, ACK, 1, 1, 1460)
+	s.wantAfter(400*ms, ACK, 1, 1, 1460)
+	threshold := s.e.Info().SlowStartThreshold
+	s.wantAfter(800*ms, ACK, 1, 1, 183)
+	for i := 1; i < 7; i++ { // until the timer fires after 1.6 s
+		s.wantAfter(200*ms, ACK, 1+i*183, 1, 183)
+	}
+	s.wantAfter(200*ms, ACK, 1+7*183, 1, 1460-7*183)
+	s.wantAfter(200*ms, ACK, 1, 1, 183) // not sooner than an RTO since it went out last
+	s.wantAfter(400*ms, ACK, 184, 1, 183)
+	s.advance(10 * ms)
+	s.recv(ACK, 1, 1, optSACK(184, 367)) // the path carries again
+	s.want(ACK, 1, 1, 183)
+	s.check(s.e.Info().SlowStartThreshold == threshold, "the threshold fell from %d to %d", threshold, s.e.Info().SlowStartThreshold)
+	s.advance(10 * ms)
+	s.recv(ACK, 1, 367)
+	s.want(ACK, 367, 1, 183) // as fast as the window lets it
+	s.want(ACK, 550, 1, 183)
+}
+
+// TestSpreadFIN has nothing to cut in pieces.
+func TestSpreadFIN(t *testing.T) {
+	s := newScript(t, "a FIN alone is sent again at each timeout", Config{NoTailLossProbe: true}, Params{})
+	s.active(optSACKOK())
+	s.closeWrite()
+	s.want(FIN|ACK, 1, 1)
+	for _, d := range []time.Duration{200 * ms, 400 * ms, 800 * ms, 1600 * ms} {
+		s.wantAfter(d, FIN|ACK, 1, 1)
+	}
+}
+
+// TestWholeRetransmits spreads nothing.
+func TestWholeRetransmits(t *testing.T) {
+	s := newScript(t, "WholeRetransmits sends the whole segment at each timeout", Config{NoTailLossProbe: true, WholeRetransmits: true}, Params{})
+	s.active(optSACKOK())
+	s.write(1460)
+	s.want(ACK, 1, 1, 1460)
+	for _, d := range []time.Duration{200 * ms, 400 * ms, 800 * ms, 1600 * ms} {
+		s.wantAfter(d, ACK, 1, 1, 1460)
+	}
+}
+
+// TestSpreadOutage has outages of all lengths end.
+func TestSpreadOutage(t *testing.T) {
+	for length := 1600 * ms; length < 8*time.Second; length += 331 * ms {
+		begin := 2 * time.Second
+		w := newPathWorld(t, pathSpec{name: "outage", rate: 20 * mbit, rtt: 50 * ms, queue: 125_000,
+			outage: [2]time.Duration{begin, begin + length}, time: begin + 2*length}, 1, congestion.NewCubic)
+		w.run()
+		gap := w.flows[0].resumed.Sub(pathEpoch.Add(begin + length))
+		if w.flows[0].resumed == 0 || gap > length/8+150*ms {
+			t.Errorf("an outage of %v: data again after %v", length, gap)
+		}
+	}
+}
