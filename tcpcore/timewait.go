@@ -134,6 +134,18 @@ func (r *TimeWaitRecord) Expires() Time { return r.expires }
 // that takes the record's place.
 func (r *TimeWaitRecord) Last() segment.Seq { return r.sndNxt }
 
+// reuseAfter is how long TIME-WAIT lasts at least before a connection of ours may follow: no less
+// than a tick of any clock that RFC 7323 section 5.4 allows, so that its timestamps are newer.
+const reuseAfter = time.Second
+
+// Reusable reports whether a connection that this side opens may take the record's place, in
+// which case it begins behind Last: timestamps tell the old duplicates from it (RFC 6191
+// section 2, applied to our own SYN).
+func (r *TimeWaitRecord) Reusable(now Time) bool {
+	entered := r.expires.Add(-time.Duration(r.linger) * time.Millisecond)
+	return r.tsOn && now.Sub(entered) >= reuseAfter
+}
+
 // Input handles a segment that arrives for the record: it appends a reply, if one is
 // due, to b. reopen means that s is a SYN for a new connection (RFC 6191, RFC 9293 MAY-2):
 // drop the record and let the listener, if there is one, have s.

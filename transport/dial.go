@@ -13,6 +13,7 @@ import (
 
 	"example.com/culvert/carrier"
 	"example.com/culvert/conn"
+	"example.com/culvert/tcpcore"
 )
 
 // Dial connects to "host:port" on a network, "tcp", "tcp4", "tcp6" or "ip4:tcp", as
@@ -260,20 +261,19 @@ func (s *shard) dial(ctx context.Context, to netip.AddrPort, from, port uint16, 
 func (s *shard) enter(f *flow) (*conn.Conn, error) {
 	chosen := f.key.localPort
 	for {
+		var before *predecessor
 		if chosen == 0 {
-			s.mu.Lock()
-			f.key.localPort = ephemeral(func(p uint16) bool {
-				k := f.key
-				k.localPort = p
-				return s.free(k)
-			})
-			s.mu.Unlock()
+			f.key.localPort, before = s.choose(f.key)
 			if f.key.localPort == 0 {
 				return nil, syscall.EADDRNOTAVAIL
 			}
 		}
 		engine := f.cfg.engine()
-		if err := engine.OpenActive(f.Now(), s.params(f.key)); err != nil {
+		params := s.params(f.key)
+		if before != nil {
+			params.Reuse, params.After = true, before.last
+		}
+		if err := engine.OpenActive(f.Now(), params); err != nil {
 			return nil, err
 		}
 		c, err := s.newFlow(f, engine)
@@ -282,4 +282,57 @@ func (s *shard) enter(f *flow) (*conn.Conn, error) {
 		}
 		// Another dial took the port meanwhile: choose again.
 	}
+}
+
+// fewPorts is how many ports a dial looks at before it contents itself with one whose connection
+// is in TIME-WAIT.
+const fewPorts = 256
+
+// choose finds a local port for a dial: one that is free, or else one that was long enough in
+// TIME-WAIT, whose record it takes away. 0 is none.
+func (s *shard) choose(k key) (port uint16, before *predecessor) {
+	now := s.clock.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	free := func(p uint16) bool {
+		k.localPort = p
+		return s.free(k)
+	}
+	if p := ephemeral(fewPorts, free); p != 0 {
+		return p, nil
+	}
+	port = ephemeral(allPorts, func(p uint16) bool {
+		if free(p) {
+			return true
+		}
+		before = s.reusable(now, k)
+		return before != nil
+	})
+	if before != nil {
+		s.waits.drop(before.key)
+	}
+	return port, before
+}
+
+// reusable returns the connection in TIME-WAIT in whose place that of k may be dialled, nil if there
+// is none, or something else in the way. The lock is held.
+func (s *shard) reusable(now tcpcore.Time, k key) *predecessor {
+	known := k
+	if s.wild && !k.local.IsValid() {
+		known.local = s.learnt[k.peer.Addr()]
+	}
+	if s.ports[k.localPort] != nil || s.hosts[k.host()] > 0 || s.flows[k] != nil || s.flows[known] != nil {
+		return nil
+	}
+	at := k
+	if known != k && s.waits.has(known) {
+		if s.waits.has(k) {
+			return nil // answers would be found to be the other one's
+		}
+		at = known
+	}
+	if !s.waits.has(at) || !s.waits.get(at).rec.Reusable(now) {
+		return nil
+	}
+	return &predecessor{at, s.waits.lastOf(at)}
 }

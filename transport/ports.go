@@ -8,13 +8,15 @@ const (
 	lastEphemeral  = 65535
 )
 
-// ephemeral chooses a random port that is free (RFC 6056 section 3.3.1); 0 if none
-// is. math/rand/v2's generator is seeded by the system and cannot be predicted.
-func ephemeral(free func(uint16) bool) uint16 {
-	const n = lastEphemeral - firstEphemeral + 1
-	start := rand.IntN(n)
-	for i := range n {
-		if p := uint16(firstEphemeral + (start+i)%n); free(p) {
+// allPorts is how many there are.
+const allPorts = lastEphemeral - firstEphemeral + 1
+
+// ephemeral chooses a random port that is free (RFC 6056 section 3.3.1); 0 if none of so many
+// that it tries is. math/rand/v2's generator is seeded by the system and cannot be predicted.
+func ephemeral(tries int, free func(uint16) bool) uint16 {
+	start := rand.IntN(allPorts)
+	for i := range tries {
+		if p := uint16(firstEphemeral + (start+i)%allPorts); free(p) {
 			return p
 		}
 	}

@@ -467,22 +467,22 @@ func TestEphemeralPorts(t *testing.T) {
 	for i := firstEphemeral; i <= lastEphemeral; i++ {
 		free[uint16(i)] = true
 	}
-	first := ephemeral(func(p uint16) bool { return free[p] })
+	first := ephemeral(allPorts, func(p uint16) bool { return free[p] })
 	different := false
 	for range 20 {
-		different = different || ephemeral(func(p uint16) bool { return free[p] }) != first
+		different = different || ephemeral(allPorts, func(p uint16) bool { return free[p] }) != first
 	}
 	if !different {
 		t.Error("the choice is not random")
 	}
 	for range lastEphemeral - firstEphemeral + 1 {
-		p := ephemeral(func(p uint16) bool { return free[p] })
+		p := ephemeral(allPorts, func(p uint16) bool { return free[p] })
 		if !free[p] {
 			t.Fatalf("port %d is not free", p)
 		}
 		delete(free, p)
 	}
-	if p := ephemeral(func(p uint16) bool { return free[p] }); p != 0 {
+	if p := ephemeral(allPorts, func(p uint16) bool { return free[p] }); p != 0 {
 		t.Errorf("port %d out of none", p)
 	}
 }

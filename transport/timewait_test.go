@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"errors"
 	"math/rand/v2"
 	"net/netip"
 	"runtime"
@@ -11,6 +12,7 @@ import (
 	"unsafe"
 
 	"example.com/culvert/carrier"
+	"example.com/culvert/conn"
 	"example.com/culvert/tcpcore"
 	"example.com/culvert/tcpcore/segment"
 )
@@ -235,6 +237,66 @@ func TestTimeWaitStays(t *testing.T) {
 		if len(got) == 0 || got[0].seg.Flags != segment.SYN|segment.ACK || has() {
 			t.Errorf("with room: %d replies, the record is there: %v", len(got), has())
 		}
+	})
+}
+
+// A dial that finds no port free takes one whose connection was in TIME-WAIT for a second, if
+// timestamps tell the two apart.
+func TestTimeWaitIsReused(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		n := newMemNet()
+		cfg := &Config{MSL: 30 * time.Second}
+		a := newShard(n.open("192.0.2.1:1111"))
+		eb := mustEndpoint(t, n.open("192.0.2.2:2222"), quick())
+		serveEcho(t, eb)
+		dial := func(from uint16) (*conn.Conn, error) {
+			return a.dial(background, eb.s.local, from, 2222, mustSettings(t, cfg))
+		}
+		// One connection that ended as most do, one without timestamps, and no other port.
+		const ours, plain = 50000, 50001
+		for _, from := range []uint16{ours, plain} {
+			cfg.NoTimestamps = from == plain
+			c, err := dial(from)
+			if err != nil {
+				t.Fatal(err)
+			}
+			roundTrip(t, c, []byte("hello"))
+			c.Close()
+			synctest.Wait()
+		}
+		cfg.NoTimestamps = false
+		a.mu.Lock()
+		for p := range allPorts {
+			k := key{peer: eb.s.local, localPort: firstEphemeral + uint16(p), remotePort: 2222}
+			if !a.waits.has(k) {
+				a.waits.add(k, tcpcore.TimeWaitRecord{})
+			}
+		}
+		a.mu.Unlock()
+		if _, err := dial(0); !errors.Is(err, syscall.EADDRNOTAVAIL) {
+			t.Errorf("at once: %v", err)
+		}
+		<-time.After(time.Second)
+		c, err := dial(0)
+		if err != nil {
+			t.Fatalf("after a second: %v", err)
+		}
+		roundTrip(t, c, []byte("hello again"))
+		a.mu.Lock()
+		if a.waits.len() != allPorts-1 || a.waits.has(key{peer: eb.s.local, localPort: ours, remotePort: 2222}) {
+			t.Errorf("%d records", a.waits.len())
+		}
+		a.mu.Unlock()
+		if _, err := dial(0); !errors.Is(err, syscall.EADDRNOTAVAIL) {
+			t.Errorf("without timestamps: %v", err)
+		}
+		c.SetLinger(0)
+		c.Close()
+		a.mu.Lock()
+		a.waits.clear()
+		a.mu.Unlock()
+		a.leave()
+		<-a.gone
 	})
 }
 
