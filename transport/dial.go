@@ -260,6 +260,7 @@ func (s *shard) dial(ctx context.Context, to netip.AddrPort, from, port uint16, 
 // enter opens an engine for an active flow and finds it a place.
 func (s *shard) enter(f *flow) (*conn.Conn, error) {
 	chosen := f.key.localPort
+	f.anyPort = chosen == 0
 	for {
 		var before *predecessor
 		if chosen == 0 {

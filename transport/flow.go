@@ -23,6 +23,7 @@ type flow struct {
 	// system. With learn, answered becomes the one where the peer's segments arrive.
 	source   netip.Addr
 	learn    bool
+	anyPort  bool // the local port was ours to choose
 	answered atomic.Pointer[netip.Addr]
 
 	backlog *listener.Place // of a passive open

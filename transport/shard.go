@@ -367,7 +367,7 @@ func (s *shard) newFlow(f *flow, engine *tcpcore.Engine) (*conn.Conn, error) {
 	switch {
 	case s.dead:
 		return nil, s.fate()
-	case s.taken(f.key):
+	case s.taken(f.key), f.anyPort && !s.free(f.key):
 		return nil, errInUse
 	}
 	s.flows[f.key] = f

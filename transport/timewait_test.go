@@ -300,6 +300,35 @@ func TestTimeWaitIsReused(t *testing.T) {
 	})
 }
 
+// A port that a dial chose is looked at again when the connection is entered: on a wildcard another
+// one may have had it meanwhile, and have ended, under a key with the local address.
+func TestChosenPortStaysFree(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newShard(newMemNet().open("192.0.2.1:1111"))
+		s.wild = true
+		k := key{peer: netip.MustParseAddrPort("192.0.2.2:2222"), localPort: 50000, remotePort: 2222}
+		known := k
+		known.local = netip.MustParseAddr("192.0.2.1")
+		s.learn(k.peer.Addr(), known.local)
+		s.waits.add(known, tcpcore.TimeWaitRecord{})
+		cfg := mustSettings(t, quick())
+		f := &flow{s: s, peer: k.peer, key: k, cfg: cfg, learn: true, anyPort: true}
+		engine := cfg.engine()
+		if err := engine.OpenActive(f.Now(), s.params(k)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.newFlow(f, engine); err != errInUse {
+			t.Errorf("the port of a connection in TIME-WAIT: %v", err)
+		}
+		s.waits.clear()
+		if _, err := s.newFlow(f, engine); err != nil {
+			t.Errorf("a free port: %v", err)
+		}
+		f.driver.Abort()
+		s.leave()
+	})
+}
+
 // The records of a shard are bounded: the oldest goes first. They expire in order,
 // also when their times are not.
 func TestTimeWaitsAreBounded(t *testing.T) {
