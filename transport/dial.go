@@ -287,7 +287,7 @@ func (s *shard) enter(f *flow) (*conn.Conn, error) {
 
 // fewPorts is how many ports a dial looks at before it contents itself with one whose connection
 // is in TIME-WAIT.
-const fewPorts = 256
+const fewPorts = 8
 
 // choose finds a local port for a dial: one that is free, or else one that was long enough in
 // TIME-WAIT, whose record it takes away. 0 is none.
