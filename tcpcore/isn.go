@@ -1,7 +1,6 @@
 package tcpcore
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
 	"net/netip"
@@ -22,12 +21,14 @@ func TimestampOffset(secret *[32]byte, local, remote netip.AddrPort, localPort, 
 	return prf(secret, 't', local, remote, localPort, remotePort)
 }
 
-// prf is HMAC-SHA256 cut to 32 bits. Every field has a fixed size but the zone,
-// which comes last, so no two identities give the same input.
+// prf is SHA-256 of the secret and the identity, cut to 32 bits: too little for anybody to go
+// on from there. HMAC would only be slower. Every field
+// has a fixed size but the zone, which comes last, so no two identities give the same input.
 func prf(secret *[32]byte, use byte, local, remote netip.AddrPort, localPort, remotePort uint16) uint32 {
-	b := make([]byte, 0, 64)
+	var room [128]byte
+	b := append(room[:0], secret[:]...)
 	b = append(b, use)
-	for _, a := range []netip.AddrPort{local, remote} {
+	for _, a := range [...]netip.AddrPort{local, remote} {
 		ip := a.Addr().As16()
 		b = append(b, ip[:]...)
 		b = binary.BigEndian.AppendUint16(b, a.Port())
@@ -35,7 +36,6 @@ func prf(secret *[32]byte, use byte, local, remote netip.AddrPort, localPort, re
 	b = binary.BigEndian.AppendUint16(b, localPort)
 	b = binary.BigEndian.AppendUint16(b, remotePort)
 	b = append(b, remote.Addr().Zone()...)
-	h := hmac.New(sha256.New, secret[:])
-	h.Write(b)
-	return binary.BigEndian.Uint32(h.Sum(nil))
+	sum := sha256.Sum256(b)
+	return binary.BigEndian.Uint32(sum[:])
 }

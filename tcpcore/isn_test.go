@@ -41,3 +41,12 @@ func TestISNDependsOnIdentityAndSecret(t *testing.T) {
 		t.Error("an unknown local address is not hashed")
 	}
 }
+
+func BenchmarkISN(b *testing.B) {
+	var secret [32]byte
+	local, remote := netip.MustParseAddrPort("192.0.2.1:1"), netip.MustParseAddrPort("192.0.2.2:2")
+	b.ReportAllocs()
+	for b.Loop() {
+		ISN(&secret, local, remote, 10, 20)
+	}
+}
