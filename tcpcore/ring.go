@@ -8,8 +8,9 @@ type ring struct {
 	n    int    // bytes in the queue
 }
 
-// minRing is the storage that a ring begins with.
-const minRing = 4 << 10
+// minRing is the storage that a ring begins with: enough for a request, and no more than the rest of a
+// connection that has but one.
+const minRing = 512
 
 // len returns the number of bytes in the queue.
 func (r *ring) len() int { return r.n }
