@@ -180,6 +180,7 @@ func (e *Engine) advanceUna(now Time, s *segment.Segment, a *acked) {
 func (e *Engine) popAcked(now Time, s *segment.Segment, a *acked) time.Duration {
 	again := false // something among them was sent more than once
 	for e.sent.len() > 0 {
+		e.popRun()
 		r := e.sent.at(0)
 		if !r.end().LessEq(e.snd.una) {
 			if n := e.snd.una.Sub(r.seq); n > 0 {

@@ -72,6 +72,9 @@ func (m *marks) add(x mark) {
 	m.list = append(m.list, x)
 }
 
+// pending reports whether there are any.
+func (m *marks) pending() bool { return m.head < len(m.list) }
+
 // pass takes off the marks up to seq, behind which sending goes on, and reports whether
 // there were any.
 func (m *marks) pass(seq segment.Seq) (any bool) {

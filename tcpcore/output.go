@@ -363,6 +363,7 @@ func (e *Engine) sendNew(now Time, t *Train) bool {
 		if e.wanted.beyond || probe > 0 {
 			break // a probe is a train of its own
 		}
+		e.sendRun(&b, end)
 	}
 	if len(t.Buf) > 0 {
 		e.wanted.override, e.wanted.tlp = false, false

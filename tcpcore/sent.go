@@ -90,6 +90,13 @@ func (q *sentQueue) commit() {
 	q.count[r.state]++
 }
 
+// reserve makes room for n records more.
+func (q *sentQueue) reserve(n int) {
+	for q.n+n > len(q.recs) {
+		q.grow()
+	}
+}
+
 func (q *sentQueue) grow() {
 	n := 1 // a SYN
 	if len(q.recs) > 0 {

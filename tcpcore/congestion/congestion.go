@@ -20,7 +20,8 @@ type Controller interface {
 	// Start is called once, when the connection is established or the controller replaces
 	// another one, before any other call.
 	Start(Start)
-	// OnSend is called before each segment with data is sent.
+	// OnSend is called before a segment with data is sent. Of new segments that leave at once,
+	// one after the other, it is called for the first, and need not be for the others.
 	OnSend(Send)
 	// OnAck is called for every acknowledgment that acknowledges something new,
 	// cumulatively or selectively, after OnLost and OnLoss of the same
