@@ -8,21 +8,30 @@ package tcpcore
 func (e *Engine) dupThreshDetect(now Time) (found int, news bool) {
 	k := &e.rack
 	k.judged = k.judged.Max(e.snd.una) // or it would lie ahead when the numbers come round
-	if e.sent.count[sacked] == 0 {
-		return 0, false
-	}
 	// Down from the highest, to where enough has arrived above.
-	i := min(e.sent.find(k.fack.Add(-1)), e.sent.len()-1)
-	for n, bytes := 0, 0; i >= 0; i-- {
-		if r := e.sent.at(i); r.state == sacked {
-			n++
-			bytes += int(r.size)
-			if n == dupThresh || bytes > (dupThresh-1)*e.snd.mss {
-				return e.lostBelow(now, i)
-			}
+	bytes := 0
+	for i := range k.highest {
+		h := &k.highest[i]
+		if h.left == h.right || h.right.LessEq(e.snd.una) {
+			*h = held{} // acknowledged, and those behind it, which lie lower, too
+			continue
+		}
+		bytes += h.right.Sub(h.left)
+		if i == dupThresh-1 || bytes > (dupThresh-1)*e.snd.mss {
+			return e.lostBelow(now, e.sent.find(h.right.Add(-1)))
 		}
 	}
 	return 0, false
+}
+
+// noteHighest enters a record that was selectively acknowledged where it belongs among the highest.
+func (k *rackState) noteHighest(r *record) {
+	x := held{r.seq, r.end()}
+	for i := range k.highest {
+		if h := &k.highest[i]; h.left == h.right || h.left.Less(x.left) {
+			x, *h = *h, x
+		}
+	}
 }
 
 // lostBelow takes what was sent once below record end for lost, as far as it was not judged.

@@ -3,6 +3,8 @@ package tcpcore
 import (
 	"testing"
 	"time"
+
+	"example.com/culvert/tcpcore/segment"
 )
 
 // TestNoRACK finds losses by count.
@@ -75,4 +77,43 @@ func TestNoRACKWrap(t *testing.T) {
 	s.check(uint32(s.iss) == 1<<32-1-2*1460, "ISS %d", s.iss)
 	s.recv(ACK, 1, 1, optSACK(at(1), at(4)))
 	s.want(ACK, 1, 1, 1460)
+}
+
+// TestNoRACKHighest compares the highest records that were selectively acknowledged with
+// what the queue says, whatever a peer reports and whenever a timer fires.
+func TestNoRACKHighest(t *testing.T) {
+	seen := 0
+	for _, fl := range floods {
+		f := newFlood(t, 40, true)
+		blocks := make([]segment.SACKBlock, segment.MaxSACK)
+		for ; f.step < 3000; f.step++ {
+			fl.ack(f, blocks)
+			if f.step%100 == 99 {
+				f.now += Time(time.Second)
+				f.e.Advance(f.now)
+				f.drain()
+			}
+			k, q := 0, &f.e.sent
+			for i := q.len() - 1; i >= 0 && k < dupThresh; i-- {
+				if r := q.at(i); r.state == sacked {
+					if f.e.rack.highest[k].right != r.end() {
+						t.Fatalf("%s, step %d: number %d of the highest is %v, not %v", fl.name, f.step, k, f.e.rack.highest[k], r.end())
+					}
+					k++
+					seen++
+				}
+			}
+			for ; k < dupThresh; k++ {
+				if h := f.e.rack.highest[k]; h.left != h.right && f.e.snd.una.Less(h.right) {
+					t.Fatalf("%s, step %d: number %d of the highest is %v, and there is none", fl.name, f.step, k, h)
+				}
+			}
+		}
+		if f.ack(f.e.snd.nxt); f.e.rack.highest != [dupThresh]held{} {
+			t.Errorf("%s: %v is left when all is acknowledged", fl.name, f.e.rack.highest)
+		}
+	}
+	if seen < 10_000 {
+		t.Errorf("only %d were compared", seen)
+	}
 }

@@ -22,7 +22,9 @@ type rackState struct {
 	persist     int           // RACK.reo_wnd_persist
 	round       segment.Seq
 	queue       xmitQueue
-	judged      segment.Seq // what is below was judged by count (Config.NoRACK)
+	judged      segment.Seq // what is below was judged by count (Config.NoRACK),
+	// by these, the highest records that were selectively acknowledged; the empty ones are last.
+	highest [dupThresh]held
 }
 
 // reoWndPersist is for how many recoveries a widened reordering window stays.

@@ -257,6 +257,9 @@ func (e *Engine) retransmitTimeout(now Time) {
 func (e *Engine) giveUp(now Time) (found int) {
 	wnd := e.reoWnd()
 	reneged := e.sent.at(0).state == sacked
+	if reneged {
+		e.rack.highest = [dupThresh]held{}
+	}
 	for i := range e.sent.len() {
 		switch st := e.sent.at(i).state; {
 		case st == sacked && reneged:

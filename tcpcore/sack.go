@@ -34,6 +34,9 @@ func (e *Engine) takeSACK(now Time, s *segment.Segment, a *acked) {
 			e.deliveredRecord(now, i, s, a)
 			a.sacked += int(e.sent.at(i).size)
 			e.sent.mark(i, sacked)
+			if e.cfg.NoRACK {
+				e.rack.noteHighest(e.sent.at(i))
+			}
 		}
 	}
 }
