@@ -42,6 +42,16 @@ const (
 	minRound = 4 * time.Millisecond
 )
 
+// Where a round trip is shorter than nearTrip, both ends are on one machine or beside each
+// other. More than nearReceive is then of no use to the path, nor more than nearAhead written
+// ahead to a writer who is back in microseconds; but what was written has left the
+// processor's caches by the time it is sent, which costs more than all headers.
+const (
+	nearTrip    = 2 * minTrip
+	nearReceive = 1 << 20
+	nearAhead   = 512 << 10
+)
+
 // offered notes that the window's right edge moved to edge: what lies before it can be
 // sent only now, so that its arrival bounds the round trip.
 func (t *rightSize) offered(now Time, edge segment.Seq) {
@@ -87,6 +97,9 @@ func (t *rightSize) consumed(now Time, n, limit, size, part int) {
 	if t.read >= size {
 		want = max(want, float64(min(2*size, part)))
 	}
+	if t.rtt.min < nearTrip {
+		limit = min(limit, nearReceive)
+	}
 	t.size = max(t.size, int(min(want, float64(limit))))
 	t.read, t.begun = 0, now
 }
@@ -122,14 +135,18 @@ func (e *Engine) outstanding() int { return min(max(0, e.snd.nxt.Sub(e.sndData()
 // sendLimit is how much may be held that was not acknowledged: what was sent, since
 // behind a hole that may be several windows and holds nothing back, and two windows that
 // were not, one to be sent and one so that it does not run empty before the writer runs
-// again. The window is the controller's, whatever a recovery leaves of it for now.
+// again; see nearAhead. The window is the controller's, whatever a recovery leaves of it for now.
 func (e *Engine) sendLimit() int {
 	if e.cfg.SendBuffer > 0 {
 		return e.cfg.SendBuffer
 	}
 	n := tunedSend
 	if e.ctl != nil {
-		n = max(n, e.outstanding()+2*min(e.ctl.Window(), e.snd.maxWnd, maxWindow/4))
+		ahead := 2 * min(e.ctl.Window(), e.snd.maxWnd, maxWindow/4)
+		if e.rtt.min > 0 && e.rtt.min < nearTrip {
+			ahead = min(ahead, nearAhead)
+		}
+		n = max(n, e.outstanding()+ahead)
 	}
 	return min(n, e.cfg.MaxSendBuffer)
 }

@@ -100,6 +100,29 @@ func TestRightSizeShort(t *testing.T) {
 	}
 }
 
+// TestNearPath: where the round trip is that of one machine, buffers stay in its caches.
+func TestNearPath(t *testing.T) {
+	for _, rtt := range []time.Duration{50 * time.Microsecond, ms} {
+		var r rightSize
+		r.rtt.sample(pathEpoch, rtt)
+		for i := range 100 { // 5 GB/s
+			r.consumed(pathEpoch.Add(time.Duration(i)*ms), 5_000_000, 32<<20, tunedReceive, 0)
+		}
+		s := newScript(t, "what is written ahead is bounded where the writer is soon back", Config{MaxSendBuffer: 16 << 20, InitialWindow: 1000}, Params{})
+		s.connect()
+		s.want(SYN, 0, 0)
+		s.now += Time(rtt)
+		s.peerWindow = 65535
+		s.recv(SYN|ACK, 0, 1, optScale(8))
+		s.recv(ACK, 1, 1)
+		s.drain()
+		in := s.e.Info()
+		if near := rtt < ms; near != (r.size <= nearReceive) || near != (in.SendBuffer <= nearAhead) {
+			t.Errorf("with a round trip of %v, %d are received and %d written ahead", rtt, r.size, in.SendBuffer)
+		}
+	}
+}
+
 // TestTunedReceive: what is not read does not ask for more room, however fast it arrives;
 // what is read does, unless the size was set.
 func TestTunedReceive(t *testing.T) {
