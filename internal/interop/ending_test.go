@@ -11,6 +11,7 @@ import (
 // nobody is there end it at once (RFC 9293 SHLD-26), the others are the reason that is
 // told in the end (MUST-56).
 func TestICMP(t *testing.T) {
+	t.Parallel()
 	for _, code := range []string{"port-unreachable", "prot-unreachable"} {
 		t.Run(code, func(t *testing.T) {
 			l := newLab(t)
@@ -64,6 +65,7 @@ func TestFINWithData(t *testing.T) {
 // dials (RFC 9293 section 3.6.1, RFC 6191). Only our own dialler's port is not to be had
 // while it waits itself, as a port of the kernel's without SO_REUSEADDR.
 func TestTimeWait(t *testing.T) {
+	t.Parallel()
 	for _, first := range []string{"ours", "kernel"} {
 		for _, dialler := range []string{"ours", "kernel"} {
 			t.Run(first+" waits, "+dialler+" dials again", func(t *testing.T) {

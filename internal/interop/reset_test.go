@@ -68,6 +68,7 @@ func resets(t *testing.T, by string) {
 // TestResetOfTheKernel: the kernel resets a connection of ours in each state that it can
 // find it in (RFC 9293 section 3.10.7.4, second step).
 func TestResetOfTheKernel(t *testing.T) {
+	t.Parallel()
 	resets(t, "kernel")
 	t.Run("data that nobody takes", func(t *testing.T) {
 		onStage(t, func(t *testing.T, s stage) {
@@ -131,6 +132,7 @@ func TestResetOfTheKernel(t *testing.T) {
 
 // TestResetOfOurs: the same the other way.
 func TestResetOfOurs(t *testing.T) {
+	t.Parallel()
 	resets(t, "ours")
 	t.Run("data that nobody takes", func(t *testing.T) {
 		onStage(t, func(t *testing.T, s stage) {

@@ -54,6 +54,7 @@ var pageSum = regexp.MustCompile(`SHA-256 ([0-9a-f]{64})`)
 
 // TestDownload: curl and wget from our HTTP server.
 func TestDownload(t *testing.T) {
+	t.Parallel()
 	for name, command := range map[string][]string{
 		"curl": {"curl", "-sS", "-f", "-o", "FILE", "http://" + oursIP + ":8080/"},
 		"wget": {"wget", "-q", "-O", "FILE", "http://" + oursIP + ":8080/"},
@@ -80,6 +81,7 @@ func TestDownload(t *testing.T) {
 
 // TestNginx: our dialler downloads from nginx.
 func TestNginx(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	path, want := file(t, "page", 100*mega)
 	root := filepath.Dir(path)
@@ -137,8 +139,12 @@ func (c *tool) run(t *testing.T) {
 }
 
 func TestTools(t *testing.T) {
+	t.Parallel()
 	for _, c := range []tool{openssl(t), iperf3(), ssh(t), rsync(t), redis()} {
-		t.Run(c.name, c.run)
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.run(t)
+		})
 	}
 }
 
@@ -262,6 +268,7 @@ func redis() tool {
 // TestNetcat: one side ends its direction, the other one goes on, with nc on the kernel's
 // TCP. (Two of them lose octets to each other if both directions end at once.)
 func TestNetcat(t *testing.T) {
+	t.Parallel()
 	const size = 10 * mega
 	b := make([]byte, size)
 	rand.NewChaCha8([32]byte{1}).Read(b) // what peer sends and expects

@@ -172,6 +172,7 @@ func TestControllers(t *testing.T) {
 // TestECN: both ends agree on it, the middle marks, and each end tells the other and
 // hears that it did.
 func TestECN(t *testing.T) {
+	t.Parallel()
 	count := func(name, rule string) string {
 		return "add counter ip lab " + name + "; add rule ip lab forward " + rule + " counter name " + name + "; "
 	}

@@ -14,6 +14,7 @@ const tunIP, tunHostIP = "10.98.0.2", "10.98.0.1"
 
 // TestTUN: programs of the host, on its own TCP, talk with an address of ours.
 func TestTUN(t *testing.T) {
+	t.Parallel()
 	transfer := func(l *lab, tcp, way, at string) *process {
 		return l.start(time.Minute, l.ours, peerProgram, "transfer", "-tcp", tcp, way, at, "-send", "50000000", "-expect", "50000000")
 	}

@@ -67,13 +67,18 @@ func watch(timeout time.Duration) (*watcher, error) {
 	return w, nil
 }
 
-// drain takes note of what arrived meanwhile.
-func (w *watcher) drain() {
+// settle waits until nothing more arrives, and at least one segment has.
+func (w *watcher) settle() error {
+	late := time.After(w.timeout)
 	for {
 		select {
 		case w.last = <-w.heard:
-		default:
-			return
+		case <-late:
+			return fmt.Errorf("%w: no segment to go by", os.ErrDeadlineExceeded)
+		case <-time.After(50 * time.Millisecond):
+			if w.last.from.IsValid() {
+				return nil
+			}
 		}
 	}
 }
@@ -99,9 +104,8 @@ func (w *watcher) hears(flags string) error {
 // inject sends the segment that would come next, for whoever sent the last one that was seen,
 // with these flags and off octets away from there.
 func (w *watcher) inject(flags string, off int) error {
-	w.drain()
-	if !w.last.from.IsValid() {
-		return fmt.Errorf("nothing was seen yet")
+	if err := w.settle(); err != nil {
+		return err
 	}
 	g := segment.Segment{
 		SrcPort: w.last.DstPort, DstPort: w.last.SrcPort, Seq: w.last.Ack.Add(off), Ack: w.last.next, Window: 1000,
