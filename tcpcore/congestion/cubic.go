@@ -83,7 +83,7 @@ func (c *Cubic) OnAck(a *Ack) {
 	if c.Cwnd != before {
 		c.curve.on = false
 	}
-	if a.InRecovery || a.Acked == 0 {
+	if a.InRecovery {
 		return
 	}
 	acked, grows := a.Acked, c.used.mayGrow(c.Cwnd, c.slowStart()) && a.Marked == 0 // RFC 3168 section 6.1.2
@@ -91,6 +91,9 @@ func (c *Cubic) OnAck(a *Ack) {
 		if acked = c.inSlowStart(a, grows); acked == 0 {
 			return
 		}
+	}
+	if acked == 0 {
+		return
 	}
 	if grows {
 		c.avoid(a, acked)
@@ -107,11 +110,11 @@ func (c *Cubic) inSlowStart(a *Ack, grows bool) int {
 	if hy && c.hystart == nil {
 		c.hystart = &hystart{letter: c.opt.PlainHyStart}
 	}
-	if hy && c.hystart.onAck(a) {
+	if hy && c.hystart.onAck(a) { // also of what is acknowledged selectively alone
 		c.Ssthresh, c.prior, c.flat = c.Cwnd, c.Cwnd, true
 		return a.Acked
 	}
-	if !grows {
+	if !grows || a.Acked == 0 {
 		return 0
 	}
 	acked := a.Acked

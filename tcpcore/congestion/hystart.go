@@ -11,7 +11,9 @@ import "time"
 // begins CSS a round trip later than it could, and then grows for five more. There
 // it loses hundreds of segments where 50 Mbit/s and 50 ms meet. So, unless letter is
 // set, the latest samples are judged instead of the round's, and a round trip that is
-// longer by a quarter at the end of a round ends slow start.
+// longer by a quarter at the end of a round of CSS ends slow start, or in the midst of it
+// where it is longer by 16 ms, too: a window that has grown past the path and its queue
+// is not waited for.
 type hystart struct {
 	letter     bool
 	round      rounds
@@ -50,7 +52,7 @@ func (h *hystart) onAck(a *Ack) bool {
 		if h.css {
 			// A round that CSS began in the midst of counts in full.
 			h.cssRounds++
-			if h.cssRounds >= cssRounds || !h.letter && h.full() {
+			if h.cssRounds >= cssRounds || !h.letter && h.full(2*minRTTThresh) {
 				return true
 			}
 		}
@@ -70,6 +72,8 @@ func (h *hystart) onAck(a *Ack) bool {
 	case h.css:
 		if h.this < h.baseline {
 			h.css = false // it was jitter: resume slow start
+		} else if !h.letter && h.full(maxRTTThresh) {
+			return true
 		}
 	case h.last > 0:
 		thresh := h.last + min(max(h.last/minRTTDivisor, minRTTThresh), maxRTTThresh)
@@ -97,9 +101,10 @@ func (h *hystart) lowest(n int) time.Duration {
 	return rtt
 }
 
-// full reports whether the latest samples leave no doubt.
-func (h *hystart) full() bool {
-	return h.n >= leaveSamples && h.lowest(leaveSamples) >= h.normal+max(h.normal/4, 2*minRTTThresh)
+// full reports whether the latest samples leave no doubt: all of them are longer by a quarter,
+// and by least.
+func (h *hystart) full(least time.Duration) bool {
+	return h.n >= leaveSamples && h.lowest(leaveSamples) >= h.normal+max(h.normal/4, least)
 }
 
 // grow is how much of what was acknowledged the window grows by.

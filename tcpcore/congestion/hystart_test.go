@@ -129,6 +129,51 @@ func TestHyStartGrowth(t *testing.T) {
 	}
 }
 
+// TestHyStartAtOnce has the queue fill within a round.
+func TestHyStartAtOnce(t *testing.T) {
+	for _, c := range []struct {
+		rtt  time.Duration
+		left bool
+	}{{55 * time.Millisecond, false}, {56 * time.Millisecond, true}} {
+		var h hystart
+		delivered, left := int64(0), 0
+		for k := range 20 {
+			delivered += feedMSS
+			h.onAck(&Ack{Delivered: delivered, InFlight: (100 - k) * feedMSS, RTT: 40 * time.Millisecond})
+		}
+		h.round.end = delivered // a round begins, which lasts
+		for k := range 50 {
+			delivered += feedMSS
+			if h.onAck(&Ack{Delivered: delivered, InFlight: 200 * feedMSS, RTT: c.rtt}) && left == 0 {
+				left = k + 1
+			}
+		}
+		if (left == leaveSamples) != c.left || !c.left && left > 0 {
+			t.Errorf("round trips of %v instead of 40 ms: left slow start with sample %d", c.rtt, left)
+		}
+	}
+}
+
+// TestHyStartSACK has a late segment hold the cumulative acknowledgment back.
+func TestHyStartSACK(t *testing.T) {
+	c := NewCubic()
+	c.Start(Start{MSS: feedMSS, Window: 10 * feedMSS, RTT: 40 * time.Millisecond})
+	delivered := int64(0)
+	ack := func(n int, rtt time.Duration, cumulative int) {
+		for range n {
+			delivered += feedMSS
+			c.OnAck(&Ack{Acked: cumulative, Sacked: feedMSS - cumulative, Prior: 10 * feedMSS, InFlight: 10 * feedMSS,
+				Delivered: delivered, RTT: rtt, SRTT: rtt, CwndLimited: true})
+		}
+	}
+	ack(30, 40*time.Millisecond, feedMSS)
+	was := c.Window()
+	ack(40, 60*time.Millisecond, 0)
+	if c.Window() != was || c.Threshold() != was {
+		t.Errorf("window %d, then %d and a threshold of %d", was, c.Window(), c.Threshold())
+	}
+}
+
 // TestHyStartPath checks what it is for: slow start is left with a full pipe, and before the
 // queue overflows. CSS by the letter goes on growing for five rounds, by a quarter
 // each, which only a deep queue survives; but it loses fewer segments than slow start.
