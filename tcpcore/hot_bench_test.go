@@ -139,7 +139,7 @@ func BenchmarkSend(b *testing.B) {
 			batch := hotBatch * size
 			p := newBulkPair(b, Config{InitialWindow: 1000}, size+32)
 			e := p.a
-			e.p.Gather = how == "gathered"
+			e.p.Gather, e.snd.wnd = how == "gathered", 1<<20
 			ack := segment.Segment{SrcPort: 2000, DstPort: 1000, Flags: ACK, Seq: e.rcv.nxt, Window: 65535}
 			ack.Options.HasTimestamps, ack.Options.TSVal = true, e.ts.recent
 			e.snd.buf.reserve(batch, 0)
