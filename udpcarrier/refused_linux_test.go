@@ -9,13 +9,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
-	"unsafe"
 
 	"example.com/culvert/carrier"
 	"golang.org/x/sys/unix"
 )
-
-func ptr(b *byte) unsafe.Pointer { return unsafe.Pointer(b) }
 
 // trio is a socket, and two peers of it on different paths.
 func trio(t *testing.T, o Options) (c, one, two *Carrier) {
