@@ -353,8 +353,8 @@ func (s *shard) maxMMS(peer netip.AddrPort) int {
 }
 
 // newFlow makes a connection around an opened engine and enters it under k, unless
-// that is taken.
-func (s *shard) newFlow(f *flow, engine *tcpcore.Engine) (*conn.Conn, error) {
+// that is taken. One in TIME-WAIT that a dial follows gives way, unless it did so for another.
+func (s *shard) newFlow(f *flow, engine *tcpcore.Engine, before *predecessor) (*conn.Conn, error) {
 	local := s.localOf(f.key, s.local.Addr())
 	if f.source.IsValid() {
 		local = s.localOf(f.key, f.source)
@@ -364,6 +364,12 @@ func (s *shard) newFlow(f *flow, engine *tcpcore.Engine) (*conn.Conn, error) {
 	c, f.driver = conn.New(f, engine, local, f.peer, f.cfg.conn)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if before != nil && !s.dead {
+		if b := s.reusable(f.Now(), f.key); b == nil || *b != *before {
+			return nil, errInUse
+		}
+		s.waits.drop(before.key)
+	}
 	switch {
 	case s.dead:
 		return nil, s.fate()
