@@ -429,6 +429,38 @@ func TestTimeWaitsAreBounded(t *testing.T) {
 	}
 }
 
+// A record that lives for a shorter time than those before it goes in time, too: a dial may want
+// its port.
+func TestTimeWaitsOfTwoTimes(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		n := newMemNet()
+		a := newShard(n.open("192.0.2.1:1111"))
+		eb := mustEndpoint(t, n.open("192.0.2.2:2222"), quick())
+		serveEcho(t, eb)
+		for i, msl := range []time.Duration{time.Hour, time.Second} {
+			c, err := a.dial(background, eb.s.local, 50000+uint16(i), 2222, mustSettings(t, &Config{MSL: msl}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			roundTrip(t, c, []byte("hello"))
+			c.Close()
+			synctest.Wait()
+		}
+		for _, left := range []struct {
+			after time.Duration
+			n     int
+		}{{0, 2}, {3 * time.Second, 1}, {2 * time.Hour, 0}} {
+			<-time.After(left.after)
+			a.mu.Lock()
+			if a.waits.len() != left.n {
+				t.Errorf("%v later there are %d records, not %d", left.after, a.waits.len(), left.n)
+			}
+			a.mu.Unlock()
+		}
+		a.leave()
+	})
+}
+
 // A record is small, and so is what finds it.
 func TestTimeWaitSize(t *testing.T) {
 	if n := unsafe.Sizeof(timeWait{}); n > 112 {
