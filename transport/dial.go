@@ -315,10 +315,7 @@ func (s *shard) choose(k key) (port uint16, before *predecessor) {
 // reusable returns the connection in TIME-WAIT in whose place that of k may be dialled, nil if there
 // is none, or something else in the way. The lock is held.
 func (s *shard) reusable(now tcpcore.Time, k key) *predecessor {
-	known := k
-	if s.wild && !k.local.IsValid() {
-		known.local = s.learnt[k.peer.Addr()]
-	}
+	known := s.known(k)
 	if s.ports[k.localPort] != nil || s.hosts[k.host()] > 0 || s.flows[k] != nil || s.flows[known] != nil {
 		return nil
 	}

@@ -322,9 +322,16 @@ func (s *shard) free(k key) bool {
 	if !s.wild || k.local.IsValid() {
 		return true
 	}
-	known := k
-	known.local = s.learnt[k.peer.Addr()]
-	return s.hosts[k.host()] == 0 && !s.taken(known)
+	return s.hosts[k.host()] == 0 && !s.taken(s.known(k))
+}
+
+// known is the key that a dial's connection will have once it knows its local address, as far as
+// can be told, the lock held.
+func (s *shard) known(k key) key {
+	if s.wild && !k.local.IsValid() {
+		k.local = s.learnt[k.peer.Addr()]
+	}
+	return k
 }
 
 // params are what an engine is told when it opens.
@@ -373,7 +380,7 @@ func (s *shard) newFlow(f *flow, engine *tcpcore.Engine, before *predecessor) (*
 	switch {
 	case s.dead:
 		return nil, s.fate()
-	case s.taken(f.key), f.anyPort && !s.free(f.key):
+	case s.taken(f.key), s.taken(s.known(f.key)), f.anyPort && !s.free(f.key):
 		return nil, errInUse
 	}
 	s.flows[f.key] = f
