@@ -304,6 +304,41 @@ func TestTimeWaitReuse(t *testing.T) {
 	}
 }
 
+// TestTimeWaitRefusesTimestamps: "TCP Timestamps would not be enabled for the new incarnation" where
+// we leave them out, whatever the SYN offers (RFC 6191 section 2), so that its number decides. Else a
+// duplicate of the SYN that began the connection would end TIME-WAIT.
+func TestTimeWaitRefusesTimestamps(t *testing.T) {
+	for _, c := range []struct {
+		seq    int
+		reopen bool
+	}{{0, false}, {1, false}, {-100, false}, {2, true}, {100, true}} {
+		s := newScript(t, fmt.Sprintf("TIME-WAIT without our timestamps, and a SYN of %+d with one", c.seq), Config{NoTimestamps: true}, Params{})
+		s.listen()
+		s.recv(SYN, 0, 0, optMSS(1460), optTS(5000, 0))
+		s.want(SYN|ACK, 0, 1)
+		s.recv(ACK, 1, 1)
+		s.close()
+		s.want(FIN|ACK, 1, 1)
+		s.recv(ACK, 1, 2)
+		s.recv(FIN|ACK, 1, 2)
+		s.want(ACK, 2, 2)
+		s.wantState(TimeWait)
+		r, ok := s.e.Retire()
+		if !ok {
+			s.fail("TIME-WAIT does not retire")
+		}
+		g := segment.Segment{SrcPort: s.p.RemotePort, DstPort: s.p.LocalPort, Seq: s.theirs(c.seq), Flags: SYN}
+		g.Options.HasTimestamps, g.Options.TSVal = true, 5000
+		if _, reopen := r.Input(s.now, &g, nil); reopen != c.reopen {
+			s.fail("the record says %v", reopen)
+		}
+		if got := s.recv(SYN, c.seq, 0, optTS(5000, 0)); got != c.reopen {
+			s.fail("the engine says %v", got)
+		}
+		s.drain()
+	}
+}
+
 // TestTimeWaitRecord checks that a record does for a connection what the engine does.
 //
 // Shows: MUST-13, RFC1337-1.

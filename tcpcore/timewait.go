@@ -19,9 +19,18 @@ type TimeWaitRecord struct {
 	tsOffset         uint32
 	srcPort, dstPort uint16
 	window           uint16 // as on the wire
-	tsOn             bool
+	ts               timestampsUse
 	n                uint8 // challengeLimit's
 }
+
+// timestampsUse is what a connection knows of timestamps.
+type timestampsUse uint8
+
+const (
+	tsUnused  timestampsUse = iota // by this connection; the next one may
+	tsRefused                      // Config.NoTimestamps
+	tsUsed
+)
 
 // challenge reports whether a challenge ACK may be sent (RFC 5961 section 7).
 func (r *TimeWaitRecord) challenge(now Time) bool {
@@ -37,9 +46,15 @@ func (e *Engine) enterTimeWait(now Time) {
 	e.tw = &TimeWaitRecord{
 		linger: uint32((2*e.cfg.MSL + time.Millisecond - 1) / time.Millisecond),
 		sndNxt: e.snd.nxt, rcvNxt: e.rcv.nxt, rcvWnd: uint32(max(wnd, 0)),
-		tsOn: e.ts.on, tsRecent: e.ts.recent, tsOffset: e.p.TimestampOffset,
+		tsRecent: e.ts.recent, tsOffset: e.p.TimestampOffset,
 		srcPort: e.p.LocalPort, dstPort: e.remote,
 		window: uint16(max(wnd, 0) >> e.rcv.shift),
+	}
+	switch {
+	case e.ts.on:
+		e.tw.ts = tsUsed
+	case e.cfg.NoTimestamps:
+		e.tw.ts = tsRefused
 	}
 	e.restartTimeWait(now)
 }
@@ -108,9 +123,9 @@ func (r *TimeWaitRecord) newer(s *segment.Segment) bool {
 	later := s.Seq.Greater(r.rcvNxt.Add(-1)) // behind the sequence number of the peer's FIN
 	o := &s.Options
 	switch {
-	case !o.HasTimestamps:
-		return later
-	case !r.tsOn:
+	case !o.HasTimestamps || r.ts == tsRefused:
+		return later // "TCP Timestamps would not be enabled for the new incarnation"
+	case r.ts == tsUnused:
 		return true
 	case o.TSVal == r.tsRecent:
 		return later
@@ -143,7 +158,7 @@ const reuseAfter = time.Second
 // section 2, applied to our own SYN).
 func (r *TimeWaitRecord) Reusable(now Time) bool {
 	entered := r.expires.Add(-time.Duration(r.linger) * time.Millisecond)
-	return r.tsOn && now.Sub(entered) >= reuseAfter
+	return r.ts == tsUsed && now.Sub(entered) >= reuseAfter
 }
 
 // Input handles a segment that arrives for the record: it appends a reply, if one is
@@ -157,7 +172,7 @@ func (r *TimeWaitRecord) Input(now Time, s *segment.Segment, b []byte) (reply []
 	if v.ack {
 		a := segment.Segment{SrcPort: r.srcPort, DstPort: r.dstPort, Seq: r.sndNxt, Ack: r.rcvNxt,
 			Flags: segment.ACK, Window: r.window}
-		if r.tsOn {
+		if r.ts == tsUsed {
 			a.Options.HasTimestamps = true
 			a.Options.TSVal = r.tsOffset + uint32(now/Time(time.Millisecond))
 			a.Options.TSEcr = r.tsRecent

@@ -277,7 +277,7 @@ func (s *shard) enter(f *flow) (*conn.Conn, error) {
 		if err := engine.OpenActive(f.Now(), params); err != nil {
 			return nil, err
 		}
-		c, err := s.newFlow(f, engine)
+		c, err := s.newFlow(f, engine, before)
 		if err != errInUse || chosen != 0 {
 			return c, err
 		}
@@ -290,7 +290,7 @@ func (s *shard) enter(f *flow) (*conn.Conn, error) {
 const fewPorts = 8
 
 // choose finds a local port for a dial: one that is free, or else one that was long enough in
-// TIME-WAIT, whose record it takes away. 0 is none.
+// TIME-WAIT, whose record goes when the new one is entered. 0 is none.
 func (s *shard) choose(k key) (port uint16, before *predecessor) {
 	now := s.clock.now()
 	s.mu.Lock()
@@ -309,19 +309,13 @@ func (s *shard) choose(k key) (port uint16, before *predecessor) {
 		before = s.reusable(now, k)
 		return before != nil
 	})
-	if before != nil {
-		s.waits.drop(before.key)
-	}
 	return port, before
 }
 
 // reusable returns the connection in TIME-WAIT in whose place that of k may be dialled, nil if there
 // is none, or something else in the way. The lock is held.
 func (s *shard) reusable(now tcpcore.Time, k key) *predecessor {
-	known := k
-	if s.wild && !k.local.IsValid() {
-		known.local = s.learnt[k.peer.Addr()]
-	}
+	known := s.known(k)
 	if s.ports[k.localPort] != nil || s.hosts[k.host()] > 0 || s.flows[k] != nil || s.flows[known] != nil {
 		return nil
 	}

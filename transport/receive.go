@@ -187,7 +187,7 @@ func (r *reader) open(now tcpcore.Time, p *port, k key, seg *segment.Segment, pl
 		s.mu.Unlock()
 	}
 	f := &flow{s: s, key: k, peer: k.peer, cfg: p.cfg, source: k.local, backlog: place}
-	c, err := s.newFlow(f, engine)
+	c, err := s.newFlow(f, engine, nil)
 	if err != nil {
 		place.Release()
 		return

@@ -322,9 +322,16 @@ func (s *shard) free(k key) bool {
 	if !s.wild || k.local.IsValid() {
 		return true
 	}
-	known := k
-	known.local = s.learnt[k.peer.Addr()]
-	return s.hosts[k.host()] == 0 && !s.taken(known)
+	return s.hosts[k.host()] == 0 && !s.taken(s.known(k))
+}
+
+// known is the key that a dial's connection will have once it knows its local address, as far as
+// can be told, the lock held.
+func (s *shard) known(k key) key {
+	if s.wild && !k.local.IsValid() {
+		k.local = s.learnt[k.peer.Addr()]
+	}
+	return k
 }
 
 // params are what an engine is told when it opens.
@@ -353,8 +360,8 @@ func (s *shard) maxMMS(peer netip.AddrPort) int {
 }
 
 // newFlow makes a connection around an opened engine and enters it under k, unless
-// that is taken.
-func (s *shard) newFlow(f *flow, engine *tcpcore.Engine) (*conn.Conn, error) {
+// that is taken. One in TIME-WAIT that a dial follows gives way, unless it did so for another.
+func (s *shard) newFlow(f *flow, engine *tcpcore.Engine, before *predecessor) (*conn.Conn, error) {
 	local := s.localOf(f.key, s.local.Addr())
 	if f.source.IsValid() {
 		local = s.localOf(f.key, f.source)
@@ -364,10 +371,16 @@ func (s *shard) newFlow(f *flow, engine *tcpcore.Engine) (*conn.Conn, error) {
 	c, f.driver = conn.New(f, engine, local, f.peer, f.cfg.conn)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if before != nil && !s.dead {
+		if b := s.reusable(f.Now(), f.key); b == nil || *b != *before {
+			return nil, errInUse
+		}
+		s.waits.drop(before.key)
+	}
 	switch {
 	case s.dead:
 		return nil, s.fate()
-	case s.taken(f.key), f.anyPort && !s.free(f.key):
+	case s.taken(f.key), s.taken(s.known(f.key)), f.anyPort && !s.free(f.key):
 		return nil, errInUse
 	}
 	s.flows[f.key] = f

@@ -547,3 +547,34 @@ func TestWildcardDialsDoNotMeet(t *testing.T) {
 		}
 	})
 }
+
+// On a wildcard, too, a dial from a port that the caller named finds at once that a connection between
+// these ports is there, open or in TIME-WAIT, although that one knows its local address by now.
+func TestWildcardNamedPortInUse(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		n := newMemNet()
+		a := newShard(n.open("192.0.2.1:1111", "192.0.2.3:1111"))
+		eb := mustEndpoint(t, n.open("192.0.2.2:2222"), quick())
+		serveEcho(t, eb)
+		dial := func() (*conn.Conn, error) {
+			return a.dial(background, eb.s.local, 5000, 2222, mustSettings(t, quick()))
+		}
+		c, err := dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		roundTrip(t, c, []byte("hello"))
+		begin := time.Now()
+		if _, err := dial(); err != errInUse || time.Since(begin) != 0 {
+			t.Errorf("with the connection open: %v after %v", err, time.Since(begin))
+		}
+		c.Close()
+		synctest.Wait()
+		begin = time.Now()
+		if _, err := dial(); err != errInUse || time.Since(begin) != 0 {
+			t.Errorf("in TIME-WAIT: %v after %v", err, time.Since(begin))
+		}
+		a.leave()
+		<-a.gone
+	})
+}

@@ -27,6 +27,7 @@ type timeWaits struct {
 	free        waitNumber // the first of those given back
 	first, last waitNumber
 	timer       *time.Timer
+	due         tcpcore.Time // when it fires
 }
 
 // waitNumber names a slot of the blocks; 0 is none.
@@ -229,12 +230,19 @@ func (t *timeWaits) expire(now tcpcore.Time) {
 }
 
 // arm has f called when the first record expires. The timer is not moved for each
-// record: f finds out what is due.
+// record, but only to fire earlier: f finds out what is due.
 func (t *timeWaits) arm(now tcpcore.Time, f func()) {
-	if t.first == 0 || t.timer != nil {
+	if t.first == 0 {
 		return
 	}
-	t.timer = time.AfterFunc(t.at(t.first).rec.Expires().Sub(now), f)
+	expires := t.at(t.first).rec.Expires()
+	switch in := expires.Sub(now); {
+	case t.timer == nil:
+		t.timer, t.due = time.AfterFunc(in, f), expires
+	case expires < t.due:
+		t.timer.Reset(in)
+		t.due = expires
+	}
 }
 
 // fired notes that the timer has done so.

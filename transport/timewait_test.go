@@ -300,6 +300,69 @@ func TestTimeWaitIsReused(t *testing.T) {
 	})
 }
 
+// Of two dials that choose the same port in TIME-WAIT one gets it, and whoever does begins behind the
+// numbers of the connection before. A dial that comes to nothing leaves the record where it was.
+func TestTimeWaitIsReusedOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		n := newMemNet()
+		a := newShard(n.open("192.0.2.1:1111"))
+		eb := mustEndpoint(t, n.open("192.0.2.2:2222"), quick())
+		serveEcho(t, eb)
+		cfg := mustSettings(t, &Config{MSL: 30 * time.Second})
+		const ours = 50000
+		c, err := a.dial(background, eb.s.local, ours, 2222, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		roundTrip(t, c, []byte("hello"))
+		c.Close()
+		synctest.Wait()
+		k := key{peer: eb.s.local, remotePort: 2222}
+		a.mu.Lock()
+		for p := range allPorts {
+			k.localPort = firstEphemeral + uint16(p)
+			if !a.waits.has(k) {
+				a.waits.add(k, tcpcore.TimeWaitRecord{})
+			}
+		}
+		a.mu.Unlock()
+		<-time.After(time.Second)
+		k.localPort = 0
+		won := 0
+		var befores []*predecessor
+		for range 2 {
+			port, before := a.choose(k)
+			if port != ours || before == nil {
+				t.Fatalf("port %d is chosen, in the place of %v", port, before)
+			}
+			befores = append(befores, before)
+		}
+		if !a.waits.has(befores[0].key) {
+			t.Error("the record is gone before there is a connection")
+		}
+		for _, before := range befores {
+			f := &flow{s: a, peer: k.peer, key: before.key, cfg: cfg, anyPort: true}
+			engine := cfg.engine()
+			if err := engine.OpenActive(f.Now(), a.params(f.key)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := a.newFlow(f, engine, before); err == nil {
+				won++
+				defer f.driver.Abort()
+			} else if err != errInUse {
+				t.Error(err)
+			}
+		}
+		if won != 1 || a.waits.has(befores[0].key) {
+			t.Errorf("%d dials have the port", won)
+		}
+		a.mu.Lock()
+		a.waits.clear()
+		a.mu.Unlock()
+		a.leave()
+	})
+}
+
 // A port that a dial chose is looked at again when the connection is entered: on a wildcard another
 // one may have had it meanwhile, and have ended, under a key with the local address.
 func TestChosenPortStaysFree(t *testing.T) {
@@ -317,11 +380,11 @@ func TestChosenPortStaysFree(t *testing.T) {
 		if err := engine.OpenActive(f.Now(), s.params(k)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.newFlow(f, engine); err != errInUse {
+		if _, err := s.newFlow(f, engine, nil); err != errInUse {
 			t.Errorf("the port of a connection in TIME-WAIT: %v", err)
 		}
 		s.waits.clear()
-		if _, err := s.newFlow(f, engine); err != nil {
+		if _, err := s.newFlow(f, engine, nil); err != nil {
 			t.Errorf("a free port: %v", err)
 		}
 		f.driver.Abort()
@@ -364,6 +427,38 @@ func TestTimeWaitsAreBounded(t *testing.T) {
 	if w.len() != 0 || w.first != 0 || w.last != 0 || w.blocks != nil {
 		t.Errorf("%d records are left", w.len())
 	}
+}
+
+// A record that lives for a shorter time than those before it goes in time, too: a dial may want
+// its port.
+func TestTimeWaitsOfTwoTimes(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		n := newMemNet()
+		a := newShard(n.open("192.0.2.1:1111"))
+		eb := mustEndpoint(t, n.open("192.0.2.2:2222"), quick())
+		serveEcho(t, eb)
+		for i, msl := range []time.Duration{time.Hour, time.Second} {
+			c, err := a.dial(background, eb.s.local, 50000+uint16(i), 2222, mustSettings(t, &Config{MSL: msl}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			roundTrip(t, c, []byte("hello"))
+			c.Close()
+			synctest.Wait()
+		}
+		for _, left := range []struct {
+			after time.Duration
+			n     int
+		}{{0, 2}, {3 * time.Second, 1}, {2 * time.Hour, 0}} {
+			<-time.After(left.after)
+			a.mu.Lock()
+			if a.waits.len() != left.n {
+				t.Errorf("%v later there are %d records, not %d", left.after, a.waits.len(), left.n)
+			}
+			a.mu.Unlock()
+		}
+		a.leave()
+	})
 }
 
 // A record is small, and so is what finds it.
