@@ -399,6 +399,9 @@ func (e *Engine) nextSize(now Time, end segment.Seq) (size int, fin, ok bool) {
 		s.limited = false // the peer's window is the limit
 		return 0, false, false
 	}
+	if e.spreadWaits() {
+		return 0, false, false
+	}
 	if p := e.pipe(); p > 0 && p+size > e.window() && !e.wanted.beyond {
 		s.limited = true
 		e.pace.idle()

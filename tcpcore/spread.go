@@ -43,6 +43,10 @@ func (e *Engine) spreadAllows(now Time) (most int, ok bool) {
 	return max((e.snd.mss+spreadParts-1)/spreadParts, minSendMSS), true
 }
 
+// spreadWaits reports whether something lost waits for its turn. New data, which would fill the
+// loss window at once, does not go before it (RFC 6675 section 4, NextSeg (1)).
+func (e *Engine) spreadWaits() bool { return e.rec.spread.every > 0 && e.sent.count[lost] > 0 }
+
 // spreadOver is told that something arrived: the path carries again. That pieces were lost
 // before is no news: "the value of ssthresh is held constant" where the timer sends a
 // segment once more (RFC 5681 section 4.3).

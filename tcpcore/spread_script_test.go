@@ -72,3 +72,28 @@ func TestSpreadOutage(t *testing.T) {
 		}
 	}
 }
+
+// TestSpreadNewData writes in an outage.
+//
+// Shows: RFC6675-2.
+func TestSpreadNewData(t *testing.T) {
+	s := newScript(t, "new data waits for lost data that goes out in pieces", Config{NoTailLossProbe: true, NoDelay: true}, Params{})
+	s.active(optSACKOK())
+	s.write(2 * 1460)
+	s.want(ACK, 1, 1, 1460)
+	s.want(ACK, 1461, 1, 1460)
+	s.wantAfter(200*ms, ACK, 1, 1, 1460)
+	s.wantAfter(400*ms, ACK, 1, 1, 1460)
+	s.wantAfter(800*ms, ACK, 1, 1, 183)
+	s.write(600)
+	s.write(600)
+	s.wantIdle()
+	for i := 1; i < 7; i++ {
+		s.wantAfter(200*ms, ACK, 1+i*183, 1, 183)
+	}
+	s.wantAfter(200*ms, ACK, 1+7*183, 1, 1460-7*183)
+	s.wantAfter(200*ms, ACK, 1, 1, 183)
+	s.advance(10 * ms)
+	s.recv(ACK, 1, 184)
+	s.want(ACK, 184, 1, 183) // the path carries again
+}

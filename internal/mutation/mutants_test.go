@@ -46,6 +46,11 @@ var mutants = []mutant{
 		caughtBy: "TestInitialWindow",
 	},
 	{
+		name: "new data goes before what goes out in pieces", file: "spread.go",
+		old: "return e.rec.spread.every > 0 && e.sent.count[lost] > 0", new: "return e.rec.spread.every < 0 && e.sent.count[lost] > 0",
+		caughtBy: "TestSpreadNewData",
+	},
+	{
 		name: "the peer's window is exceeded by one octet", file: "output.go",
 		old: "u := s.una.Add(s.wnd).Sub(s.nxt)", new: "u := s.una.Add(s.wnd + 1).Sub(s.nxt)",
 		caughtBy: "TestSmallWindowPeer", more: true,
