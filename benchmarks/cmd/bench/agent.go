@@ -27,6 +27,7 @@ type job struct {
 	Stack   string
 	Work    work.Work
 	Addr    string // to listen on, or to connect to
+	CPU     int    // to use, -1 if all of them
 	Profile string `json:",omitempty"`
 }
 
@@ -45,6 +46,9 @@ func play(ctx context.Context, role string, r io.Reader, w io.Writer) error {
 	var j job
 	if err := in.Decode(&j); err != nil {
 		return fmt.Errorf("%s: no job: %w", role, err)
+	}
+	if err := pin(j.CPU); err != nil {
+		return err
 	}
 	s, err := benchmarks.Find(j.Stack)
 	if err != nil {

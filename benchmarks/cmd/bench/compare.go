@@ -105,7 +105,7 @@ func (r *result) between(ctx context.Context, o options, c *cell, p *place, leng
 		}
 		return path
 	}
-	j.Profile = file(roleServer)
+	j.CPU, j.Profile = c.task.cpus.cpu(roleServer), file(roleServer)
 	server, err := begin(ctx, roleServer, j, c.stack.Env, p.server)
 	defer server.end()
 	if err != nil {
@@ -115,7 +115,7 @@ func (r *result) between(ctx context.Context, o options, c *cell, p *place, leng
 	if err := server.read(ctx, &ready); err != nil {
 		return err
 	}
-	j.Addr, j.Profile = ready.Addr, file(roleClient)
+	j.Addr, j.CPU, j.Profile = ready.Addr, c.task.cpus.cpu(roleClient), file(roleClient)
 	client, err := begin(ctx, roleClient, j, c.stack.Env, p.client)
 	defer client.end()
 	if err != nil {
