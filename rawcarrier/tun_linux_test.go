@@ -33,7 +33,7 @@ func TestTUN(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	if errors.Is(err, os.ErrPermission) {
 		if _, err := TUN("", tunHost, tunOwn, Options{}); !errors.Is(err, os.ErrPermission) && !errors.Is(err, os.ErrNotExist) ||
-			errors.Is(err, os.ErrPermission) && !strings.Contains(err.Error(), "setcap cap_net_admin+ep") {
+			errors.Is(err, os.ErrPermission) && !strings.Contains(err.Error(), "needs the capability cap_net_admin;") {
 			t.Errorf("TUN: %v, want a permission and how to get it", err)
 		}
 		return
