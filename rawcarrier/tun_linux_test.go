@@ -62,6 +62,9 @@ func TestInsideEcho(t *testing.T) {
 		return // TestTUN runs it
 	}
 	c := must[*Carrier](t)(TUN("culvert7", tunHost, tunOwn, Options{}))
+	if _, err := TUN("culvert7", tunHost, tunOwn, Options{}); !errors.Is(err, syscall.EBUSY) || !strings.Contains(err.Error(), `"culvert7"`) {
+		t.Errorf("a name in use: %v", err)
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
