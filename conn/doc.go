@@ -15,9 +15,9 @@
 //
 // There is no goroutine here. Segments are processed by whoever calls the Driver,
 // written data is sent by the writer, and one timer, armed only while the engine
-// waits for something, does the rest. Nothing here may assume who reads the socket:
-// today it is the endpoint's goroutine, and wait is the one place where a blocked
-// Read could take its turn at it.
+// waits for something, does the rest. Nothing here may assume who reads the socket: it
+// is the endpoint's goroutine or, where the Host is a Leader, a Read, Write or Close that
+// would block otherwise. wait is the one place where such a call takes its turn.
 //
 // Start reading at pump.go.
 package conn

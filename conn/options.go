@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"example.com/culvert/tcpcore"
@@ -21,6 +22,24 @@ func (c *core) change(f func(now tcpcore.Time) error) error {
 		return c.setError(err)
 	}
 	c.pump()
+	return nil
+}
+
+// check is c.Check, whose error names the setter instead of the field.
+func check(setter string, c tcpcore.Config) error {
+	err := c.Check()
+	if err == nil {
+		return nil
+	}
+	_, what, _ := strings.Cut(err.Error(), ": ")
+	return fmt.Errorf("%s: %s", setter, what)
+}
+
+// checkOr0 is check for a setter that takes 0, too.
+func checkOr0(setter string, c tcpcore.Config) error {
+	if err := check(setter, c); err != nil {
+		return errors.New(strings.Replace(err.Error(), " is outside of", " is not 0 and outside of", 1))
+	}
 	return nil
 }
 
@@ -42,10 +61,12 @@ func (x *Conn) SetKeepAlive(keepalive bool) error {
 // SetKeepAlivePeriod sets how long nothing must arrive before the first keep-alive
 // probe; the default is 2 hours. Values from 1 ms to a year are accepted.
 func (x *Conn) SetKeepAlivePeriod(d time.Duration) error {
-	if d <= 0 {
-		return x.c.change(func(tcpcore.Time) error {
-			return fmt.Errorf("SetKeepAlivePeriod: %v is not positive", d)
-		})
+	err := check("SetKeepAlivePeriod", tcpcore.Config{KeepAliveIdle: d})
+	if d == 0 {
+		err = errors.New("SetKeepAlivePeriod: 0 is not positive")
+	}
+	if err != nil {
+		return x.c.change(func(tcpcore.Time) error { return err })
 	}
 	return x.c.setKeepAlive(nil, d, -1, -1)
 }
@@ -80,7 +101,7 @@ func (c *core) setKeepAlive(on *bool, idle, interval time.Duration, count int) e
 			KeepAliveIdle: max(idle, 0), KeepAliveInterval: max(interval, 0), KeepAliveCount: max(count, 0),
 		}
 		if err := check.Check(); err != nil {
-			return err
+			return fmt.Errorf("SetKeepAliveConfig: %s", strings.TrimPrefix(err.Error(), "KeepAlive"))
 		}
 		if on != nil {
 			c.keepAlive = *on
@@ -95,8 +116,7 @@ func (c *core) setKeepAlive(on *bool, idle, interval time.Duration, count int) e
 // retransmissions. Values from 1 ms to a year are accepted.
 func (x *Conn) SetUserTimeout(d time.Duration) error {
 	return x.c.change(func(now tcpcore.Time) error {
-		check := tcpcore.Config{UserTimeout: d}
-		if err := check.Check(); err != nil {
+		if err := checkOr0("SetUserTimeout", tcpcore.Config{UserTimeout: d}); err != nil {
 			return err
 		}
 		x.c.engine.SetUserTimeout(now, d)
@@ -109,8 +129,7 @@ func (x *Conn) SetUserTimeout(d time.Duration) error {
 // The default is 0. Where the carrier cannot send it, it has no effect.
 func (x *Conn) SetTrafficClass(tc uint8) error {
 	return x.c.change(func(tcpcore.Time) error {
-		check := tcpcore.Config{TrafficClass: tc}
-		if err := check.Check(); err != nil {
+		if err := check("SetTrafficClass", tcpcore.Config{TrafficClass: tc}); err != nil {
 			return err
 		}
 		x.c.engine.SetTrafficClass(tc)
@@ -134,13 +153,12 @@ func (x *Conn) SetHopLimit(n int) error {
 	})
 }
 
-// SetMaxSegment bounds the data of the segments that are sent from now on, 64 to 65495
+// SetMaxSegment bounds the data of the segments that are sent from now on, 64 to 65487
 // bytes, timestamps included, below what the path and the peer allow; 0 is no further bound.
 func (x *Conn) SetMaxSegment(bytes int) error {
 	return x.c.change(func(tcpcore.Time) error {
-		check := tcpcore.Config{MSS: bytes}
-		if check.Check() != nil {
-			return fmt.Errorf("SetMaxSegment: %d is not 0 and outside of 64..65495", bytes)
+		if err := checkOr0("SetMaxSegment", tcpcore.Config{MSS: bytes}); err != nil {
+			return err
 		}
 		x.c.engine.SetMSS(bytes)
 		return nil
@@ -160,8 +178,7 @@ func (x *Conn) SetCork(cork bool) error {
 // (RFC 9293 MUST-40); negative acknowledges at once, 0 is the default of 40 ms.
 func (x *Conn) SetDelayedACK(d time.Duration) error {
 	return x.c.change(func(tcpcore.Time) error {
-		check := tcpcore.Config{DelayedACK: d}
-		if err := check.Check(); err != nil {
+		if err := check("SetDelayedACK", tcpcore.Config{DelayedACK: d}); err != nil {
 			return err
 		}
 		x.c.engine.SetDelayedACK(d)
@@ -206,8 +223,7 @@ func (x *Conn) SetQuickACK(on bool) error {
 // the default, is no bound but SetWriteBuffer's.
 func (x *Conn) SetNotSentLowWater(bytes int) error {
 	return x.c.change(func(tcpcore.Time) error {
-		check := tcpcore.Config{NotSentLowWater: bytes}
-		if err := check.Check(); err != nil {
+		if err := checkOr0("SetNotSentLowWater", tcpcore.Config{NotSentLowWater: bytes}); err != nil {
 			return err
 		}
 		x.c.engine.SetNotSentLowWater(bytes)
@@ -219,8 +235,7 @@ func (x *Conn) SetNotSentLowWater(bytes int) error {
 // default, is no bound but SetReadBuffer's. What was offered is not taken back.
 func (x *Conn) SetWindowClamp(bytes int) error {
 	return x.c.change(func(tcpcore.Time) error {
-		check := tcpcore.Config{WindowClamp: bytes}
-		if err := check.Check(); err != nil {
+		if err := checkOr0("SetWindowClamp", tcpcore.Config{WindowClamp: bytes}); err != nil {
 			return err
 		}
 		x.c.engine.SetWindowClamp(bytes)
@@ -229,12 +244,13 @@ func (x *Conn) SetWindowClamp(bytes int) error {
 }
 
 // SetReadBuffer bounds the bytes that arrived and were not read, and so the window
-// offered to the peer. The default tunes itself, which a call of SetReadBuffer ends. What
-// was offered is not taken back.
+// offered to the peer: 1 byte to 1 GiB. The default tunes itself, which a call of
+// SetReadBuffer ends. What was offered is not taken back.
 func (x *Conn) SetReadBuffer(bytes int) error { return x.c.setBuffers("SetReadBuffer", 0, bytes) }
 
 // SetWriteBuffer bounds the bytes that Write took over and the peer has not
-// acknowledged. The default tunes itself, which a call of SetWriteBuffer ends.
+// acknowledged: 1 byte to 1 GiB. The default tunes itself, which a call of
+// SetWriteBuffer ends.
 func (x *Conn) SetWriteBuffer(bytes int) error { return x.c.setBuffers("SetWriteBuffer", bytes, 0) }
 
 func (c *core) setBuffers(who string, send, receive int) error {
@@ -242,8 +258,7 @@ func (c *core) setBuffers(who string, send, receive int) error {
 		if send+receive <= 0 {
 			return fmt.Errorf("%s: %d bytes is not positive", who, send+receive)
 		}
-		check := tcpcore.Config{SendBuffer: send, ReceiveBuffer: receive}
-		if err := check.Check(); err != nil {
+		if err := check(who, tcpcore.Config{SendBuffer: send, ReceiveBuffer: receive}); err != nil {
 			return err
 		}
 		c.engine.SetBuffers(send, receive)

@@ -118,9 +118,12 @@ func TestOptions(t *testing.T) {
 		}
 
 		for name, err := range map[string]error{
-			"TrafficClass": a.SetTrafficClass(3), "SetReadBuffer": a.SetReadBuffer(0), "SetWriteBuffer": a.SetWriteBuffer(-1),
-			"UserTimeout": a.SetUserTimeout(-1), "SetKeepAlivePeriod": a.SetKeepAlivePeriod(0),
-			"KeepAliveCount": a.SetKeepAliveConfig(net.KeepAliveConfig{Count: 100000}),
+			"SetTrafficClass: 0x3": a.SetTrafficClass(3), "SetReadBuffer: 0": a.SetReadBuffer(0), "SetWriteBuffer: -1": a.SetWriteBuffer(-1),
+			"SetReadBuffer: 2000000000 is outside of 1..1073741824": a.SetReadBuffer(2e9),
+			"SetUserTimeout: -1ns":                                    a.SetUserTimeout(-1),
+			"SetKeepAlivePeriod: 0":                                   a.SetKeepAlivePeriod(0),
+			"SetKeepAlivePeriod: 1ns is outside of 1ms..8760h0m0s":    a.SetKeepAlivePeriod(1),
+			"SetKeepAliveConfig: Count: 100000 is outside of 1..1000": a.SetKeepAliveConfig(net.KeepAliveConfig{Count: 100000}),
 		} {
 			if err == nil || !bytes.Contains([]byte(err.Error()), []byte(name)) {
 				t.Errorf("the error does not name %s: %v", name, err)
@@ -185,7 +188,8 @@ func TestMoreOptions(t *testing.T) {
 			t.Errorf("took %d bytes that cannot be sent", n)
 		}
 		for name, err := range map[string]error{
-			"DelayedACK": a.SetDelayedACK(time.Second), "NotSentLowWater": a.SetNotSentLowWater(-1), "SetMaxSegment": a.SetMaxSegment(63), "WindowClamp": a.SetWindowClamp(-1),
+			"SetDelayedACK: 1s is over 500ms": a.SetDelayedACK(time.Second), "SetNotSentLowWater: -1": a.SetNotSentLowWater(-1),
+			"SetMaxSegment: 63 is not 0 and outside of 64..65487": a.SetMaxSegment(63), "SetWindowClamp: -1 is not 0 and outside of 1..1073741824": a.SetWindowClamp(-1),
 		} {
 			if err == nil || !bytes.Contains([]byte(err.Error()), []byte(name)) {
 				t.Errorf("the error does not name %s: %v", name, err)

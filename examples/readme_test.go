@@ -5,7 +5,9 @@ package examples
 import (
 	"context"
 	"log"
+	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"example.com/culvert/conn"
+	"example.com/culvert/rawcarrier"
 	"example.com/culvert/transport"
 )
 
@@ -51,7 +55,22 @@ func readmeConfig(ctx context.Context) any {
 	return []any{d, l, err}
 }
 
-var _ = []any{readmeServer, readmeRawDial, readmeRawListen, readmeClient, readmeConfig}
+func readmeInfo(c net.Conn) any {
+	info := c.(*conn.Conn).Info() // example.com/culvert/conn
+	return info
+}
+
+func readmeTUN() any {
+	host, own := netip.MustParsePrefix("10.98.0.1/24"), netip.MustParseAddr("10.98.0.2")
+	tun, err := rawcarrier.TUN("", host, own, rawcarrier.Options{}) // example.com/culvert/rawcarrier
+	if err != nil {
+		log.Fatal(err)
+	}
+	e, err := transport.NewEndpoint(tun, nil)
+	return []any{e, err}
+}
+
+var _ = []any{readmeServer, readmeRawDial, readmeRawListen, readmeClient, readmeConfig, readmeInfo, readmeTUN}
 
 // TestReadmeCode: each Go block of the README stands in this file, which compiles.
 func TestReadmeCode(t *testing.T) {

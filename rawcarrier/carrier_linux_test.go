@@ -29,7 +29,7 @@ func privileged(t *testing.T) bool {
 		c.Close()
 		return true
 	}
-	if !errors.Is(err, os.ErrPermission) || !strings.Contains(err.Error(), "setcap cap_net_raw+ep ") {
+	if !errors.Is(err, os.ErrPermission) || !strings.Contains(err.Error(), "cap_net_raw+ep ") {
 		t.Fatalf("Listen: %v, want success or a permission and how to get it", err)
 	}
 	return false

@@ -1,7 +1,8 @@
 // Package rawcarrier carries TCP segments directly in IPv4 datagrams, protocol number
 // 6, so that the other end may be any TCP: that of a kernel, for example. It is a
 // [carrier.Carrier] over a raw socket of Linux (Listen and Dial), for which the process
-// needs CAP_NET_RAW. On other systems it builds, and says so when it is used.
+// needs CAP_NET_RAW, and with some kernels CAP_NET_ADMIN. On other systems it builds, and says
+// so when it is used.
 //
 // What it does: sends and receives in batches (sendmmsg, recvmmsg); lets the kernel
 // choose the route and fill in the IP header, with Don't Fragment set, so that larger

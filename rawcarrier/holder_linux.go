@@ -34,11 +34,11 @@ func hold(laddr netip.AddrPort) (*holder, error) {
 	if err := attach(fd, dropAll); err != nil {
 		h.release()
 		// Some kernels want more for a filter on a TCP socket than for the raw one.
-		return nil, privilege(err, "a filter on a TCP socket", "cap_net_admin,cap_net_raw")
+		return nil, privilege(err, "a filter on a TCP socket", "cap_net_admin")
 	}
 	if err := unix.Bind(fd, sa); err != nil {
 		h.release()
-		return nil, privilege(os.NewSyscallError("bind", err), "a port below net.ipv4.ip_unprivileged_port_start", "cap_net_bind_service,cap_net_raw")
+		return nil, privilege(os.NewSyscallError("bind", err), "a port below net.ipv4.ip_unprivileged_port_start", "cap_net_bind_service")
 	}
 	name, err := unix.Getsockname(fd)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"syscall"
 
 	"example.com/culvert/carrier"
@@ -86,7 +87,7 @@ func openRaw(network string, a netip.Addr) (*net.IPConn, error) {
 
 // privilege says which privilege is missing for what, and how to grant it, if that is
 // what err is about.
-func privilege(err error, what, capability string) error {
+func privilege(err error, what, missing string) error {
 	if !errors.Is(err, os.ErrPermission) {
 		return err
 	}
@@ -95,7 +96,31 @@ func privilege(err error, what, capability string) error {
 		program = "PROGRAM"
 	}
 	return fmt.Errorf("%w: %s needs the capability %s; grant it with `setcap %s+ep %s`, or run as root",
-		err, what, capability, capability, program)
+		err, what, missing, grant(missing), program)
+}
+
+// grant is what setcap must be told for a capability, with those of ours that the process has:
+// setcap replaces what a program had.
+func grant(missing string) string {
+	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if unix.Capget(&head, &data[0]) != nil {
+		data = [2]unix.CapUserData{}
+	}
+	var names []string
+	for _, c := range []struct {
+		name   string
+		number int
+	}{
+		{"cap_net_bind_service", unix.CAP_NET_BIND_SERVICE},
+		{"cap_net_admin", unix.CAP_NET_ADMIN},
+		{"cap_net_raw", unix.CAP_NET_RAW},
+	} {
+		if c.name == missing || data[0].Effective&(1<<c.number) != 0 {
+			names = append(names, c.name)
+		}
+	}
+	return strings.Join(names, ",")
 }
 
 // prepare sets the sockets' options, makes the one that waits for both, and opens them.

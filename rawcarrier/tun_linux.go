@@ -53,6 +53,9 @@ func (t *tun) open(name string, host netip.Prefix) error {
 		req.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI)
 		err = os.NewSyscallError("ioctl TUNSETIFF", unix.IoctlIfreq(fd, unix.TUNSETIFF, req))
 	}
+	if err != nil && name != "" {
+		err = fmt.Errorf("name: %q: %w", name, err) // such as that of another process's device
+	}
 	if err == nil && host.IsValid() {
 		err = configure(req.Name(), host, t.c.opts.MTU)
 	}

@@ -33,7 +33,7 @@ func TestTUN(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	if errors.Is(err, os.ErrPermission) {
 		if _, err := TUN("", tunHost, tunOwn, Options{}); !errors.Is(err, os.ErrPermission) && !errors.Is(err, os.ErrNotExist) ||
-			errors.Is(err, os.ErrPermission) && !strings.Contains(err.Error(), "setcap cap_net_admin+ep") {
+			errors.Is(err, os.ErrPermission) && !strings.Contains(err.Error(), "needs the capability cap_net_admin;") {
 			t.Errorf("TUN: %v, want a permission and how to get it", err)
 		}
 		return
@@ -62,6 +62,9 @@ func TestInsideEcho(t *testing.T) {
 		return // TestTUN runs it
 	}
 	c := must[*Carrier](t)(TUN("culvert7", tunHost, tunOwn, Options{}))
+	if _, err := TUN("culvert7", tunHost, tunOwn, Options{}); !errors.Is(err, syscall.EBUSY) || !strings.Contains(err.Error(), `"culvert7"`) {
+		t.Errorf("a name in use: %v", err)
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -14,7 +14,7 @@ type Config struct {
 	// Congestion makes the connection's congestion controller. Default Reno.
 	Congestion func() congestion.Controller
 	// MSS bounds the segments' data in both directions, in bytes, below what the
-	// carrier allows: at least 64, at most 65495. Default no further bound.
+	// carrier allows: at least 64, at most 65487. Default no further bound.
 	MSS int
 	// InitialWindow is the congestion window to begin with, in segments
 	// (RFC 6928). Default 10.

@@ -27,23 +27,24 @@ type Config struct {
 	// bytes, below what the path allows: 64 to 65487. Timestamps take 12 bytes of it.
 	// Default no further bound.
 	MSS int
-	// InitialWindow is the congestion window to begin with, in segments
-	// (RFC 6928): 1 to 1000. Default 10.
+	// InitialWindow is the congestion window to begin with, in segments: 1 to 1000, and at
+	// most as many times 1460 bytes, if that is more than two segments. Default 10 segments,
+	// within that limit, which is RFC 6928's.
 	InitialWindow int
 	// AfterIdle is what CUBIC and Reno do with a congestion window that was not used:
 	// restart as RFC 5681 has it, decay as RFC 2861, or keep it as RFC 7661. Default
 	// congestion.RestartAfterIdle.
 	AfterIdle congestion.AfterIdle
 	// SendBuffer bounds the bytes that Write took over and the peer has not
-	// acknowledged. Default tunes itself: what was sent and two congestion windows beyond,
-	// from 64 KiB up to MaxSendBuffer.
+	// acknowledged: 1 byte to 1 GiB. Default tunes itself: what was sent and two congestion
+	// windows beyond, from 64 KiB up to MaxSendBuffer.
 	SendBuffer int
 	// ReceiveBuffer bounds the bytes that arrived and were not read, and so the
-	// window offered to the peer. Default tunes itself: a few times what is read in a
+	// window offered to the peer: 1 byte to 1 GiB. Default tunes itself: a few times what is read in a
 	// round trip, from 128 KiB up to MaxReceiveBuffer.
 	ReceiveBuffer int
-	// MaxSendBuffer bounds, in bytes, a send buffer that tunes itself; a SendBuffer
-	// counts alone. Memory is taken for what is there, not for the bound. Default
+	// MaxSendBuffer bounds, in bytes, a send buffer that tunes itself, at most 1 GiB; a
+	// SendBuffer counts alone. Memory is taken for what is there, not for the bound. Default
 	// 32 MB, which fill 1 Gbit/s over 100 ms twice.
 	MaxSendBuffer int
 	// MaxReceiveBuffer is the same for the receive buffer. Default 32 MB.
@@ -52,12 +53,13 @@ type Config struct {
 	// MinRTO is the smallest retransmission timeout, 1 ms to 1 minute. Default
 	// 200 ms, as Linux and FreeBSD have it (RFC 6298 says 1 s).
 	MinRTO time.Duration
-	// MaxRTO is the largest, at least 1 s. It bounds how long after the end of an outage
+	// MaxRTO is the largest, 1 s to a day. It bounds how long after the end of an outage
 	// sending goes on: by doubling alone as late as the outage was long (see WholeRetransmits).
 	// RFC 6298 allows less than 60 s nowhere; 1 s suits a path that one knows, as Linux's
 	// TCP_RTO_MAX_MS does. Default 60 s.
 	MaxRTO time.Duration
-	// InitialRTO is the one before the first round trip was measured. Default 1 s.
+	// InitialRTO is the one before the first round trip was measured, 1 ms to MaxRTO. Default
+	// 1 s.
 	InitialRTO time.Duration
 	// RTOGranularity is by how much the retransmission timeout exceeds the smoothed round
 	// trip time at least, G of RFC 6298 section 2: 1 ms to 1 minute. Linux has 200 ms.
@@ -132,10 +134,10 @@ type Config struct {
 	// conn.Conn.SetCork takes it away. Default off.
 	Cork bool
 	// NotSentLowWater bounds the bytes that Write took over and that were not sent
-	// once, so that what is written next does not queue behind a full send buffer.
-	// Default SendBuffer.
+	// once, at most 1 GiB, so that what is written next does not queue behind a full send
+	// buffer. Default SendBuffer.
 	NotSentLowWater int
-	// WindowClamp bounds the window offered to the peer, in bytes. Default
+	// WindowClamp bounds the window offered to the peer, in bytes, at most 1 GiB. Default
 	// ReceiveBuffer.
 	WindowClamp int
 
@@ -144,34 +146,35 @@ type Config struct {
 	EmptyProbes bool
 	// KeepAlive switches keep-alive probes on. Default off (RFC 9293 MUST-25).
 	KeepAlive bool
-	// KeepAliveIdle is how long nothing arrives before the first probe. Default 2 h.
+	// KeepAliveIdle is how long nothing arrives before the first probe, 1 ms to a year.
+	// Default 2 h.
 	KeepAliveIdle time.Duration
-	// KeepAliveInterval is the time between probes. Default 75 s.
+	// KeepAliveInterval is the time between probes, 1 ms to a year. Default 75 s.
 	KeepAliveInterval time.Duration
 	// KeepAliveCount is how many unanswered probes end the connection, 1 to 1000.
 	// Default 9.
 	KeepAliveCount int
 	// UserTimeout ends a connection with ETIMEDOUT when data stays unacknowledged
-	// for so long (RFC 5482). Default none.
+	// for so long (RFC 5482), 1 ms to a year. Default none.
 	UserTimeout time.Duration
 	// Retries1 is R1 of RFC 9293 section 3.8.3: after so many retransmissions of a
-	// segment conn.Conn.Notify tells of tcpcore.EvSuspect; negative is 0. Default 3,
+	// segment conn.Conn.Notify tells of tcpcore.EvSuspect; negative is 0, at most 255. Default 3,
 	// or Retries2 if that is less.
 	Retries1 int
-	// Retries2 is R2: after so many the connection ends with ETIMEDOUT; negative is 0.
-	// Default 15, or more where a lower MaxRTO needs more for 100 s.
+	// Retries2 is R2: after so many the connection ends with ETIMEDOUT; negative is 0, at most
+	// 255. Default 15, or more where a lower MaxRTO needs more for 100 s.
 	Retries2 int
-	// SYNRetries is R2 for SYN; negative is 0. Default 7, or more where a lower MaxRTO
+	// SYNRetries is R2 for SYN; negative is 0, at most 255. Default 7, or more where a lower MaxRTO
 	// needs more for 3 minutes.
 	SYNRetries int
-	// SYNACKRetries is R2 for SYN-ACK; negative is 0. Default SYNRetries.
+	// SYNACKRetries is R2 for SYN-ACK; negative is 0, at most 255. Default SYNRetries.
 	SYNACKRetries int
 	// SYNLinear is how many retransmissions of a SYN, before those of SYNRetries, come one
 	// InitialRTO apart, 0 to 255, as Linux has 4. Default none: each doubles the time to
 	// the next.
 	SYNLinear int
 	// OrphanTimeout ends a connection that was closed here, waits for nothing but
-	// the peer, and makes no progress for so long. Default 60 s.
+	// the peer, and makes no progress for so long, 1 ms to a year. Default 60 s.
 	OrphanTimeout time.Duration
 
 	// TrafficClass is the octet of IPv4's TOS or IPv6's traffic class: the DSCP in
@@ -192,7 +195,8 @@ type Config struct {
 	// Linger is what Close does with data that is not yet acknowledged: positive,
 	// it blocks for so many seconds at most; negative, it discards the data and
 	// resets the connection. conn.Conn.SetLinger changes it. Default 0: Close
-	// returns at once and delivery goes on in the background.
+	// returns at once and delivery goes on in the background, for as long as the process
+	// lives: a program that exits after Close wants a positive one.
 	Linger int
 	// Backlog bounds a listener's connections that are half open or not yet
 	// accepted, together: 1 to 1,000,000. ListenConfig.Backlog goes before it.

@@ -193,7 +193,7 @@ func (d *Dialer) dial(ctx context.Context, below string, local, to netip.AddrPor
 		}
 		s = shared
 	} else {
-		car, err := dialCarrier(d.Net, below, local, to, cfg.udp)
+		car, err := spare(func() (carrier.Carrier, error) { return dialCarrier(d.Net, below, local, to, cfg.udp) })
 		if err != nil {
 			return nil, err
 		}

@@ -16,8 +16,9 @@
 // socket, or anything else that is a carrier.Carrier, among many dials and
 // listeners.
 //
-// Inside, a shard is one carrier with the goroutine that reads it, and what its
-// segments belong to: flows (connections as the shard knows them), listeners, and
+// Inside, a shard is one carrier, whose socket is read by a goroutine in the background or
+// by the Read or Write that blocks (or several of one address, a goroutine each, see
+// Config.Sockets), and what its segments belong to: flows (connections as the shard knows them), listeners, and
 // records of connections in TIME-WAIT. A Dial has a shard of its own, a listener
 // shares one with the connections that it accepts. A shard closes its carrier when
 // nothing is left that needs it. There is no goroutine and no queue per connection.

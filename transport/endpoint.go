@@ -13,8 +13,8 @@ import (
 )
 
 // Endpoint is one carrier that any number of dials and listeners share: one socket,
-// one goroutine, one port to take through a NAT. Its methods may be called by any
-// number of goroutines at once.
+// or Config.Sockets of one address, a goroutine for each, and one port to take through a
+// NAT. Its methods may be called by any number of goroutines at once.
 type Endpoint struct {
 	s   *shard
 	cfg *settings

@@ -22,7 +22,7 @@ func rawAllowed(t *testing.T) bool {
 		l.Close()
 		return true
 	}
-	if !errors.Is(err, os.ErrPermission) || !strings.Contains(err.Error(), "setcap cap_net_raw+ep") {
+	if !errors.Is(err, os.ErrPermission) || !strings.Contains(err.Error(), "cap_net_raw+ep") {
 		t.Fatalf("Listen: %v", err)
 	}
 	return false

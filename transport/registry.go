@@ -69,7 +69,7 @@ func (r *shards) open(n piontransport.Net, network string, local netip.AddrPort,
 			}
 			return s, nil
 		}
-		c, err := openCarrier(n, network, local, o)
+		c, err := spare(func() (carrier.Carrier, error) { return openCarrier(n, network, local, o) })
 		if err != nil {
 			if errors.Is(err, syscall.EADDRINUSE) && !tried && r.get(at) != nil {
 				continue // somebody here was faster
@@ -203,6 +203,34 @@ func (l *lingerers) add(s *shard) (oldest *shard) {
 	oldest = l.order.Remove(l.order.Front()).(*shard)
 	delete(l.where, oldest)
 	return oldest
+}
+
+// take returns the oldest one, nil if there is none, which is not counted any more.
+func (l *lingerers) take() *shard {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	front := l.order.Front()
+	if front == nil {
+		return nil
+	}
+	s := l.order.Remove(front).(*shard)
+	delete(l.where, s)
+	return s
+}
+
+// spare opens a socket. Where there are too many open files, it ends the oldest socket that
+// lingers and tries once more.
+func spare(open func() (carrier.Carrier, error)) (carrier.Carrier, error) {
+	c, err := open()
+	if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) {
+		return c, err
+	}
+	oldest := lingering.take()
+	if oldest == nil {
+		return c, err
+	}
+	oldest.hurry()
+	return open()
 }
 
 func (l *lingerers) remove(s *shard) {

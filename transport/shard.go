@@ -16,9 +16,10 @@ import (
 	"example.com/culvert/tcpcore/segment"
 )
 
-// shard is one carrier, the goroutine that reads it, and what its segments belong
-// to; or several of one address, a goroutine each, of which the first one sends. It lives while anything needs it: a user (an Endpoint, or a Dial or Listen
-// that is going on), a flow, a listener, a record in TIME-WAIT.
+// shard is one carrier, the goroutine that reads it while nobody leads, and what its segments
+// belong to; or several of one address, a goroutine each, of which the first one sends. It
+// lives while anything needs it: a user (an Endpoint, or a Dial or Listen that is going on), a
+// flow, a listener, a record in TIME-WAIT.
 type shard struct {
 	car   carrier.Carrier
 	caps  carrier.Caps

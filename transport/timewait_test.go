@@ -3,7 +3,9 @@ package transport
 import (
 	"errors"
 	"math/rand/v2"
+	"net"
 	"net/netip"
+	"os"
 	"runtime"
 	"syscall"
 	"testing"
@@ -520,6 +522,44 @@ func TestLingeringIsBounded(t *testing.T) {
 		}
 		for _, s := range shards {
 			s.hurry()
+		}
+	})
+}
+
+// Where there are too many open files, the oldest socket that only TIME-WAIT keeps open makes
+// room for another one.
+func TestTooManyOpenFiles(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		n := newMemNet()
+		eb := mustEndpoint(t, n.open("192.0.2.2:2222"), quick())
+		serveEcho(t, eb)
+		old := n.open("192.0.2.1:1111")
+		s := newShard(old)
+		c, err := s.dial(background, eb.s.local, 0, 2222, mustSettings(t, &Config{MSL: time.Hour}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		s.leave()
+		synctest.Wait()
+		if old.closed() {
+			t.Fatal("nothing is in TIME-WAIT")
+		}
+		calls := 0
+		open := func() (carrier.Carrier, error) {
+			if calls++; !old.closed() || calls > 2 {
+				return nil, &net.OpError{Op: "dial", Net: "udp", Err: os.NewSyscallError("socket", syscall.EMFILE)}
+			}
+			return n.open("192.0.2.1:1112"), nil
+		}
+		car, err := spare(open)
+		if err != nil || calls != 2 {
+			t.Fatalf("%v after %d calls", err, calls)
+		}
+		car.Close()
+		// And where none is left, the error is the caller's.
+		if _, err := spare(open); !errors.Is(err, syscall.EMFILE) || calls != 3 {
+			t.Errorf("%v after %d calls", err, calls)
 		}
 	})
 }

@@ -25,7 +25,7 @@
 //	ICMP errors, unconnected  yes     no               no                no
 //	ICMP errors, connected    yes     yes              no                if its ReadFrom tells
 //
-// On Linux GSO and GRO are worth twenty times the throughput, and are used where the
+// On Linux GSO and GRO are worth about five times the throughput, and are used where the
 // socket has them (since Linux 4.18 and 5.0). A train that is refused (EIO, EINVAL,
 // EMSGSIZE) goes at once as single segments, and if that works the path takes none
 // for ten minutes. Who sees that a kernel or a driver spoils trains says so with

@@ -23,6 +23,8 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	// The process ends after Close, and no kernel delivers what is left: so Close waits for that.
+	c.(interface{ SetLinger(int) error }).SetLinger(5)
 	defer c.Close()
 	fmt.Fprintln(c, "hello through the culvert")
 	var answer [100]byte

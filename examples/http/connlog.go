@@ -86,6 +86,15 @@ func (w *watched) report() connReport {
 	}
 }
 
+// linger has Close wait until the end of each connection is delivered.
+func (l *connLog) linger() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, w := range l.conns {
+		w.SetLinger(linger)
+	}
+}
+
 // reports describes all connections, in the order in which they were opened.
 func (l *connLog) reports() []connReport {
 	l.mu.Lock()

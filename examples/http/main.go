@@ -212,6 +212,9 @@ func fetch(ctx context.Context, o options, w io.Writer, peers *connLog) error {
 	took := time.Since(begin)
 	p.stop()
 	reports := append(c.log.reports(), peers.reports()...)
+	if err == nil {
+		c.log.linger() // and not for a server that is gone
+	}
 	c.http.CloseIdleConnections()
 
 	s := &c.stats

@@ -18,6 +18,10 @@ import (
 // maxUpload bounds what the server reads of one upload, in bytes. It keeps nothing of it.
 const maxUpload = 1 << 40
 
+// linger is how many seconds Close waits for what is not yet delivered: no kernel goes on for
+// a process that has ended.
+const linger = 2
+
 // A server is an http.Server on a culvert listener.
 type server struct {
 	files *catalog
@@ -29,7 +33,7 @@ type server struct {
 
 // listen opens a culvert listener. cc names the congestion control, empty for the default.
 func listen(ctx context.Context, addr, cc string) (net.Listener, error) {
-	lc := transport.ListenConfig{Config: &transport.Config{CongestionControl: cc}}
+	lc := transport.ListenConfig{Config: &transport.Config{CongestionControl: cc, Linger: linger}}
 	return lc.Listen(ctx, "tcp", addr)
 }
 

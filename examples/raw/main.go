@@ -1,6 +1,6 @@
 // Command raw speaks HTTP with programs that have never heard of culvert: its TCP goes
 // directly in IPv4 datagrams, where the other end is the TCP of a kernel. It needs Linux
-// and the capability CAP_NET_RAW, which root has.
+// and the capability CAP_NET_RAW, with some kernels CAP_NET_ADMIN too, which root has.
 //
 //	raw serve [-listen :8080] [-size 100MB]    a server; try: curl -o /dev/null http://HOST:8080/
 //	raw get URL                                a download, for example from nginx
@@ -22,6 +22,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"strconv"
@@ -51,11 +52,11 @@ const help = `raw speaks HTTP with any program, by a TCP of its own in IPv4 data
   raw get URL
         a download, for example from nginx
 
-It needs Linux and the capability CAP_NET_RAW. Run it as root, or:
+It needs Linux and a privilege. Run it as root, or:
 
-  go build ./examples/raw && sudo setcap cap_net_raw+ep raw && ./raw serve
+  go build ./examples/raw && sudo setcap cap_net_admin,cap_net_raw+ep raw && ./raw serve
 
-Some kernels want cap_net_admin as well, and ports below 1024 want cap_net_bind_service;
+Some kernels need only cap_net_raw, and ports below 1024 want cap_net_bind_service as well;
 errors say what is missing. No firewall rule is needed. HOST may be this host.
 `
 
@@ -78,12 +79,17 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			}
 			return err
 		}
+		if f.NArg() > 0 {
+			return fmt.Errorf("serve: unexpected argument %q (raw -h explains)", f.Arg(0))
+		}
 		n, err := parseSize(*size)
 		if err != nil {
 			return err
 		}
-		// The one line in which it differs from any other server.
-		l, err := transport.Listen("ip4:tcp", *listen)
+		// The one line in which it differs from any other server, but for what Close does: this
+		// TCP ends with the process, so that the end of a connection must have arrived before.
+		lc := &transport.ListenConfig{Config: &transport.Config{Linger: 5}}
+		l, err := lc.Listen(ctx, "ip4:tcp", *listen)
 		if err != nil {
 			return err
 		}
@@ -92,8 +98,10 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		if len(args) != 2 {
 			return errUsage
 		}
-		// And here it is the dialler's. Its TCP ends with this process, so that the end of the
-		// connection must have arrived before: Close waits for that.
+		if u, err := url.Parse(args[1]); err != nil || u.Scheme != "http" || u.Host == "" {
+			return fmt.Errorf("get: %q is not a URL such as http://host:8080/", args[1])
+		}
+		// And here it is the dialler's.
 		d := &transport.Dialer{Timeout: 10 * time.Second, Config: &transport.Config{Linger: 5}}
 		client := &http.Client{Transport: &http.Transport{
 			DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
@@ -103,7 +111,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		defer client.CloseIdleConnections()
 		return get(ctx, client, args[1], out)
 	}
-	return errUsage
+	return fmt.Errorf("unknown command %q; %w", args[0], errUsage)
 }
 
 // parseSize reads a length such as 4096, 64KB or 100MB.
@@ -151,9 +159,9 @@ func serve(ctx context.Context, l net.Listener, size int64, out io.Writer) error
 	return nil
 }
 
-// get downloads url and says what came.
-func get(ctx context.Context, client *http.Client, url string, out io.Writer) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+// get downloads what is at a URL and says what came.
+func get(ctx context.Context, client *http.Client, from string, out io.Writer) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
 		return err
 	}
@@ -164,7 +172,7 @@ func get(ctx context.Context, client *http.Client, url string, out io.Writer) er
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", url, resp.Status)
+		return fmt.Errorf("%s: %s", from, resp.Status)
 	}
 	h := sha256.New()
 	n, err := io.Copy(h, resp.Body)

@@ -68,9 +68,16 @@ func TestServeAndGet(t *testing.T) {
 	if err := <-served; err != nil {
 		t.Error(err)
 	}
-	for _, args := range [][]string{nil, {"get"}, {"serve", "-size", "much"}, {"dance"}} {
-		if err := run(context.Background(), args, new(bytes.Buffer)); err == nil {
-			t.Errorf("%q is no error", args)
+}
+
+// TestBadInvocations: each mistake is answered with an error that names it.
+func TestBadInvocations(t *testing.T) {
+	for want, args := range map[string][]string{
+		"usage": nil, "get URL": {"get"}, "-size": {"serve", "-size", "much"}, `"dance"`: {"dance"},
+		`"extra"`: {"serve", "extra"}, `"foo"`: {"get", "foo"}, `"ftp://host/"`: {"get", "ftp://host/"},
+	} {
+		if err := run(context.Background(), args, new(bytes.Buffer)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q gave %v, want an error about %s", args, err, want)
 		}
 	}
 }

@@ -54,7 +54,7 @@ type bbrConn struct {
 	recovering bool
 }
 
-// NewBBR returns a BBR controller with the draft's constants.
+// NewBBR returns a BBR controller with the defaults of BBROptions.
 func NewBBR() Controller { return NewBBRWith(BBROptions{})() }
 
 // NewBBRWith returns a maker of BBR controllers with the given options.

@@ -2,15 +2,17 @@ package congestion
 
 import "time"
 
-// BBROptions are the constants of BBR that can be chosen. A zero stands for the value of
-// draft-ietf-ccwg-bbr, which is what to use on a path that is shared with others; a negative
-// number too, and what is beyond reason counts as the bound of it.
+// BBROptions are the constants of BBR that can be chosen. A zero stands for the default, which
+// is what to use on a path that is shared with others: the value of draft-ietf-ccwg-bbr, but for
+// ProbeDownPacingGain (0.75), ECNBeta, of which the draft says nothing, and what Literal switches
+// off. A negative number is a zero, and what is beyond reason counts as the bound of it.
 type BBROptions struct {
 	// LossThreshold is the part of what is in flight that may be lost in a round trip
-	// while bandwidth is probed for (BBR.LossThresh). Above its default the rest of the loss
-	// response heeds it too: a round trip that loses less leaves the short-term
-	// model alone, which at the default any loss lowers. Set it to twice what a path
-	// loses without being congested. Default: 0.02.
+	// while bandwidth is probed for (BBR.LossThresh), a fraction: 0.1 is 10 %, and more than
+	// 0.9 counts as 0.9. Above its default the rest of the loss response heeds it too: a round
+	// trip that loses less leaves the short-term model alone, which at the default any loss
+	// lowers. Set it to twice to three times what a path loses without being congested.
+	// Default: 0.02.
 	LossThreshold float64
 	// Beta is the least that a round trip with loss leaves of the model (BBR.Beta).
 	// Default: 0.7.

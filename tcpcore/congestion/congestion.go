@@ -15,7 +15,7 @@ import (
 // goroutine at a time. Sizes are bytes, times are since the endpoint began. A type
 // that embeds Base need only have the methods that it cares for.
 type Controller interface {
-	// Name is the registered name, as in New.
+	// Name is what conn.Conn.Info shows as CongestionControl; of a registered one that of New.
 	Name() string
 	// Start is called once, when the connection is established or the controller replaces
 	// another one, before any other call.

@@ -36,8 +36,13 @@ of both processes, user and system, within the same window; what the kernel does
 on other accounts is not in it. Writes and reads are of 256 KiB with one or two connections
 and of 64 KiB with more. In a ping-pong one side waits for the other; times are those of
 the round trip, from before Write until after Read, and processor time is per round trip.
-Memory is what the process has in RAM (RSS) beyond what it had with one connection, after a
-garbage collection and a few seconds of silence, without the kernel's.
+Jain's index tells how alike the goodputs of the connections are: 1 where all have the same,
+1/n where one of n has all.
+"Sent again" is in segments, of all connections and warm-up included; only culvert tells it, all
+others show 0.
+Bytes of an idle connection are what the process has in RAM (RSS) beyond what it had with one
+connection, after a garbage collection and a few seconds of silence, by the number of
+connections; without the kernel's.
 
 The kernel's TCP has its congestion control set by TCP_CONGESTION, as the stack's name
 says. Raw UDP is no contender but a limit: datagrams of 1452 bytes, as an Ethernet takes
@@ -74,13 +79,13 @@ func (s *summary) writeDocs(dir string, cells []*cell, tables []*table) error {
 	for _, m := range s.Missing {
 		fmt.Fprintf(&b, "\nMissing: %s.\n", m)
 	}
-	for i, t := range tables {
-		if i == 0 && len(s.Bars) > 0 {
-			b.WriteString("\n## What is asked for, and what is reached\n\n")
-			t.markdown(&b)
-			b.WriteString("\n## Results\n")
-			continue
-		}
+	if len(s.Bars) > 0 {
+		b.WriteString("\n## What is asked for, and what is reached\n\n")
+		tables[0].markdown(&b)
+		tables = tables[1:]
+	}
+	b.WriteString("\n## Results\n")
+	for _, t := range tables {
 		fmt.Fprintf(&b, "\n### %s\n\n", upperFirst(t.title))
 		for _, p := range s.plotsOf(t) {
 			if err := os.WriteFile(filepath.Join(plots, p.file), p.svg, 0o644); err != nil {

@@ -15,8 +15,8 @@ import (
 
 const usage = `Compare culvert with the kernel's TCP and other stacks, in two processes.
 
-  go run ./cmd/bench                      everything
-  go run ./cmd/bench -quick               a glance: short, and less to trust
+  go run ./cmd/bench                      everything, in about 17 minutes
+  go run ./cmd/bench -quick               less than a minute, to see that it works
   go run ./cmd/bench -list                names all that is measured: PLACE/WORK/STACK
   go run ./cmd/bench -only 'loopback/bulk-1/(culvert|kernel-cubic)$'
   go run ./cmd/bench -only bulk-1/culvert$ -rounds 1 -time 5s -cpuprofile /tmp/profiles
@@ -34,6 +34,7 @@ type options struct {
 	only    *regexp.Regexp
 	list    bool
 	quick   bool
+	want    bool
 	json    string
 	docs    string
 	profile string
@@ -86,7 +87,8 @@ func parse(args []string, w io.Writer) (options, error) {
 	f.DurationVar(&o.warm, "warm", 300*time.Millisecond, "how long each works before")
 	f.StringVar(&only, "only", "", "regular expression for the PLACE/WORK/STACK to measure (default all)")
 	f.BoolVar(&o.list, "list", false, "list what would be measured, and end")
-	f.BoolVar(&o.quick, "quick", false, "one round of 0.15 s and fewer idle connections, unless given")
+	f.BoolVar(&o.quick, "quick", false, "one round of 0.15 s and fewer idle connections, unless given; no verdicts without -want")
+	f.BoolVar(&o.want, "want", false, "fail if culvert misses one of its bars")
 	f.StringVar(&o.json, "json", "", "write all figures to this file")
 	f.StringVar(&o.docs, "docs", "", "write tables and plots to this directory, as benchmarks.md and benchmarks/*.svg")
 	f.StringVar(&o.profile, "cpuprofile", "", "write a processor profile of each process to this directory")
@@ -106,8 +108,8 @@ func parse(args []string, w io.Writer) (options, error) {
 		given[f.Name] = true
 		switch f.Name {
 		case "docs", "json", "cpuprofile", "timeout", "role": // where things go says nothing of what they are
-		case "quick":
-			o.args += "-quick "
+		case "quick", "want":
+			o.args += "-" + f.Name + " "
 		default:
 			o.args += fmt.Sprintf("-%s '%s' ", f.Name, f.Value)
 		}

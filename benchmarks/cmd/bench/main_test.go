@@ -36,11 +36,14 @@ func TestQuickest(t *testing.T) {
 	}
 	for _, want := range []string{
 		"bulk, one connection, over the loopback interface (loopback/bulk-1)", "bulk, 16 connections", "ping-pong of 64 bytes",
-		"HTTP requests", "culvert", "kernel-cubic", "Jain index", "p99.9 us", "bars are missed",
+		"HTTP requests", "culvert", "kernel-cubic", "Jain index", "p99.9 us",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the output lacks %q:\n%s", want, &out)
 		}
+	}
+	if strings.Contains(out.String(), "bars are missed") {
+		t.Errorf("judged after so short a time:\n%s", &out)
 	}
 	for line := range strings.Lines(progress.String()) {
 		if strings.HasPrefix(line, "void") && !strings.Contains(line, "too busy") {
@@ -99,6 +102,23 @@ func TestQuickGivesWay(t *testing.T) {
 	o, err := parse([]string{"-quick", "-time", "5s"}, io.Discard)
 	if err != nil || o.rounds != 1 || o.time != 5*time.Second {
 		t.Errorf("rounds %d, time %v, %v", o.rounds, o.time, err)
+	}
+}
+
+// TestQuickJudges: a quick run says nothing of bars, unless that is asked for.
+func TestQuickJudges(t *testing.T) {
+	for args, want := range map[string]bool{"": true, "-want": true, "-quick": false, "-quick -want": true} {
+		o, err := parse(strings.Fields(args), io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newSummary(o)
+		s.Results = []*result{bulkResult("culvert", 0, 100), bulkResult("kernel-cubic", 0, 500)}
+		var out bytes.Buffer
+		err = s.report(o, nil, &out)
+		if judged := strings.Contains(out.String(), "1 of 2 bars are missed"); judged != want || (err != nil) != o.want {
+			t.Errorf("%q: %v and\n%s", args, err, &out)
+		}
 	}
 }
 

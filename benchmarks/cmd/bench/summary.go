@@ -40,7 +40,9 @@ func (s *summary) of(place, work, stack string) figures {
 
 // report prints the tables and writes the files that were asked for.
 func (s *summary) report(o options, cells []*cell, w io.Writer) error {
-	s.Bars = append(s.judge(), s.judgeEngine()...)
+	if !o.quick || o.want {
+		s.Bars = append(s.judge(), s.judgeEngine()...)
+	}
 	tables := s.tables(cells)
 	fmt.Fprintf(w, "%s, %d CPUs (%s), %s; load before: %s\n", s.Machine.System, s.Machine.CPUs, s.Machine.CPU, s.Machine.Go, s.Machine.Load)
 	fmt.Fprintf(w, "medians; rounds: %d, of %g s; two processes for each measurement\n", s.Rounds, s.Time)
@@ -63,6 +65,9 @@ func (s *summary) report(o options, cells []*cell, w io.Writer) error {
 		if err := writeJSON(o.json, s); err != nil {
 			return fmt.Errorf("-json: %w", err)
 		}
+	}
+	if n := s.missed(); o.want && n > 0 {
+		return fmt.Errorf("%d bars were missed", n)
 	}
 	return nil
 }

@@ -103,6 +103,9 @@ func (s *summary) taskTable(cells []*cell) *table {
 			}
 		}
 	}
+	if first.task.work.Kind == work.Idle {
+		t.notes = append(t.notes, idleNote)
+	}
 	return t
 }
 

@@ -45,6 +45,7 @@ type options struct {
 	tolerance link.Tolerance
 	json, svg string
 	want      bool
+	judge     bool
 	list      bool
 	role      string
 }
@@ -99,7 +100,7 @@ func parse(args []string, w io.Writer) (options, error) {
 	f.StringVar(&o.svg, "svg", "", "write the plots to this directory (default a new temporary one; none with -quick)")
 	f.StringVar(&docs, "docs", "", "run the sweep and the clean path once, and write what the documents show to this directory")
 	f.BoolVar(&o.want, "want", false, "fail if culvert misses one of its bars")
-	f.BoolVar(&quick, "quick", false, "one round of half a second on one path, unless given")
+	f.BoolVar(&quick, "quick", false, "one round of half a second on one path, unless given; no verdicts without -want")
 	f.BoolVar(&o.list, "list", false, "list paths and stacks")
 	f.StringVar(&o.role, "role", "", "be the forwarder, a sender or a receiver (link starts them itself)")
 	if err := f.Parse(args); err != nil {
@@ -114,6 +115,7 @@ func parse(args []string, w io.Writer) (options, error) {
 	given := make(map[string]bool)
 	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	o.timeGiven = given["time"]
+	o.judge = !quick || o.want
 	if docs != "" {
 		if !given["path"] {
 			paths = "clean,loss1,sweep"

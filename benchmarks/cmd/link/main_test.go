@@ -15,7 +15,7 @@ import (
 // TestParse: defaults, what -quick changes, and each bad value names its flag.
 func TestParse(t *testing.T) {
 	o, err := parse([]string{"-svg", "x"}, nil)
-	if err != nil || o.rounds != 5 || o.time != 10*time.Second || !slices.Equal(o.paths, []string{bars}) {
+	if err != nil || o.rounds != 5 || !o.judge || o.time != 10*time.Second || !slices.Equal(o.paths, []string{bars}) {
 		t.Errorf("defaults: %+v, %v", o, err)
 	}
 	o, err = parse([]string{"-docs", "x"}, nil)
@@ -23,8 +23,11 @@ func TestParse(t *testing.T) {
 		t.Errorf("-docs: %+v, %v", o, err)
 	}
 	o, err = parse([]string{"-quick", "-rounds", "2"}, nil)
-	if err != nil || o.rounds != 2 || o.time != 500*time.Millisecond || !slices.Equal(o.paths, []string{quick}) || o.svg != "" {
+	if err != nil || o.rounds != 2 || o.judge || o.time != 500*time.Millisecond || !slices.Equal(o.paths, []string{quick}) || o.svg != "" {
 		t.Errorf("-quick: %+v, %v", o, err)
+	}
+	if o, err = parse([]string{"-quick", "-want"}, nil); err != nil || !o.judge {
+		t.Errorf("-quick -want: %+v, %v", o, err)
 	}
 	for _, c := range []struct{ args, want string }{
 		{"-rounds 0", "-rounds"}, {"-time 1ms", "-time"}, {"-fair-time 2h", "-fair-time"}, {"-again -1", "-again"},
