@@ -92,6 +92,13 @@ type Distruster interface {
 	DistrustTrains(peer netip.AddrPort)
 }
 
+// A Buffered is a Carrier whose datagrams wait in buffers of the system.
+type Buffered interface {
+	// Buffers returns how much the system granted for receiving and sending, in bytes as it
+	// counts; 0 where it does not tell. Connections behind the carrier share it.
+	Buffers() (recv, send int)
+}
+
 // Caps are the abilities of a carrier. The zero value promises nothing.
 type Caps struct {
 	// Trains: WriteBatch hands several equal segments to the system in one piece.

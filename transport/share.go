@@ -3,6 +3,7 @@ package transport
 import (
 	"time"
 
+	"example.com/culvert/carrier"
 	"example.com/culvert/tcpcore"
 )
 
@@ -43,8 +44,8 @@ const (
 )
 
 // init asks the carrier for its queue.
-func (q *share) init(car any) {
-	if c, ok := car.(interface{ Buffers() (recv, send int) }); ok {
+func (q *share) init(car carrier.Carrier) {
+	if c, ok := car.(carrier.Buffered); ok {
 		q.room, _ = c.Buffers()
 	}
 }
