@@ -101,7 +101,7 @@ func (c *core) setKeepAlive(on *bool, idle, interval time.Duration, count int) e
 			KeepAliveIdle: max(idle, 0), KeepAliveInterval: max(interval, 0), KeepAliveCount: max(count, 0),
 		}
 		if err := check.Check(); err != nil {
-			return fmt.Errorf("SetKeepAliveConfig: %s", strings.TrimPrefix(err.Error(), "KeepAlive"))
+			return fmt.Errorf("KeepAliveConfig.%s", strings.TrimPrefix(err.Error(), "KeepAlive"))
 		}
 		if on != nil {
 			c.keepAlive = *on

@@ -123,7 +123,7 @@ func TestOptions(t *testing.T) {
 			"SetUserTimeout: -1ns":                                    a.SetUserTimeout(-1),
 			"SetKeepAlivePeriod: 0":                                   a.SetKeepAlivePeriod(0),
 			"SetKeepAlivePeriod: 1ns is outside of 1ms..8760h0m0s":    a.SetKeepAlivePeriod(1),
-			"SetKeepAliveConfig: Count: 100000 is outside of 1..1000": a.SetKeepAliveConfig(net.KeepAliveConfig{Count: 100000}),
+			"KeepAliveConfig.Count: 100000 is outside of 1..1000": a.SetKeepAliveConfig(net.KeepAliveConfig{Count: 100000}),
 		} {
 			if err == nil || !bytes.Contains([]byte(err.Error()), []byte(name)) {
 				t.Errorf("the error does not name %s: %v", name, err)

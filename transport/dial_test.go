@@ -243,7 +243,7 @@ func TestDialerKeepAlive(t *testing.T) {
 		t.Error("no probe after the idle time")
 	}
 	d.KeepAliveConfig.Count = 1e9
-	if _, err := d.Dial("tcp", l.Addr().String()); err == nil || !strings.Contains(err.Error(), "KeepAliveCount") {
+	if _, err := d.Dial("tcp", l.Addr().String()); err == nil || !strings.Contains(err.Error(), "KeepAliveConfig.Count:") {
 		t.Errorf("a bad count: %v", err)
 	}
 }
