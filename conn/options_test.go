@@ -120,10 +120,10 @@ func TestOptions(t *testing.T) {
 		for name, err := range map[string]error{
 			"SetTrafficClass: 0x3": a.SetTrafficClass(3), "SetReadBuffer: 0": a.SetReadBuffer(0), "SetWriteBuffer: -1": a.SetWriteBuffer(-1),
 			"SetReadBuffer: 2000000000 is outside of 1..1073741824": a.SetReadBuffer(2e9),
-			"SetUserTimeout: -1ns":                                    a.SetUserTimeout(-1),
-			"SetKeepAlivePeriod: 0":                                   a.SetKeepAlivePeriod(0),
-			"SetKeepAlivePeriod: 1ns is outside of 1ms..8760h0m0s":    a.SetKeepAlivePeriod(1),
-			"KeepAliveConfig.Count: 100000 is outside of 1..1000": a.SetKeepAliveConfig(net.KeepAliveConfig{Count: 100000}),
+			"SetUserTimeout: -1ns":                                 a.SetUserTimeout(-1),
+			"SetKeepAlivePeriod: 0":                                a.SetKeepAlivePeriod(0),
+			"SetKeepAlivePeriod: 1ns is outside of 1ms..8760h0m0s": a.SetKeepAlivePeriod(1),
+			"KeepAliveConfig.Count: 100000 is outside of 1..1000":  a.SetKeepAliveConfig(net.KeepAliveConfig{Count: 100000}),
 		} {
 			if err == nil || !bytes.Contains([]byte(err.Error()), []byte(name)) {
 				t.Errorf("the error does not name %s: %v", name, err)
