@@ -28,17 +28,16 @@ func (c *core) change(f func(now tcpcore.Time) error) error {
 // check is c.Check, whose error names the setter instead of the field.
 func check(setter string, c tcpcore.Config) error {
 	err := c.Check()
-	if err == nil {
-		return nil
+	if bad := (*tcpcore.FieldError)(nil); errors.As(err, &bad) {
+		return fmt.Errorf("%s: %s", setter, bad.Problem)
 	}
-	_, what, _ := strings.Cut(err.Error(), ": ")
-	return fmt.Errorf("%s: %s", setter, what)
+	return err
 }
 
-// checkOr0 is check for a setter that takes 0, too.
-func checkOr0(setter string, c tcpcore.Config) error {
+// checkBound is check for a bound, which 0 takes away.
+func checkBound(setter string, c tcpcore.Config) error {
 	if err := check(setter, c); err != nil {
-		return errors.New(strings.Replace(err.Error(), " is outside of", " is not 0 and outside of", 1))
+		return fmt.Errorf("%w (0 is no bound)", err)
 	}
 	return nil
 }
@@ -100,8 +99,9 @@ func (c *core) setKeepAlive(on *bool, idle, interval time.Duration, count int) e
 		check := tcpcore.Config{
 			KeepAliveIdle: max(idle, 0), KeepAliveInterval: max(interval, 0), KeepAliveCount: max(count, 0),
 		}
-		if err := check.Check(); err != nil {
-			return fmt.Errorf("KeepAliveConfig.%s", strings.TrimPrefix(err.Error(), "KeepAlive"))
+		err := check.Check()
+		if bad := (*tcpcore.FieldError)(nil); errors.As(err, &bad) {
+			return fmt.Errorf("KeepAliveConfig.%s: %s", strings.TrimPrefix(bad.Field, "KeepAlive"), bad.Problem)
 		}
 		if on != nil {
 			c.keepAlive = *on
@@ -116,7 +116,7 @@ func (c *core) setKeepAlive(on *bool, idle, interval time.Duration, count int) e
 // retransmissions. Values from 1 ms to a year are accepted.
 func (x *Conn) SetUserTimeout(d time.Duration) error {
 	return x.c.change(func(now tcpcore.Time) error {
-		if err := checkOr0("SetUserTimeout", tcpcore.Config{UserTimeout: d}); err != nil {
+		if err := checkBound("SetUserTimeout", tcpcore.Config{UserTimeout: d}); err != nil {
 			return err
 		}
 		x.c.engine.SetUserTimeout(now, d)
@@ -157,7 +157,7 @@ func (x *Conn) SetHopLimit(n int) error {
 // bytes, timestamps included, below what the path and the peer allow; 0 is no further bound.
 func (x *Conn) SetMaxSegment(bytes int) error {
 	return x.c.change(func(tcpcore.Time) error {
-		if err := checkOr0("SetMaxSegment", tcpcore.Config{MSS: bytes}); err != nil {
+		if err := checkBound("SetMaxSegment", tcpcore.Config{MSS: bytes}); err != nil {
 			return err
 		}
 		x.c.engine.SetMSS(bytes)
@@ -223,7 +223,7 @@ func (x *Conn) SetQuickACK(on bool) error {
 // the default, is no bound but SetWriteBuffer's.
 func (x *Conn) SetNotSentLowWater(bytes int) error {
 	return x.c.change(func(tcpcore.Time) error {
-		if err := checkOr0("SetNotSentLowWater", tcpcore.Config{NotSentLowWater: bytes}); err != nil {
+		if err := checkBound("SetNotSentLowWater", tcpcore.Config{NotSentLowWater: bytes}); err != nil {
 			return err
 		}
 		x.c.engine.SetNotSentLowWater(bytes)
@@ -235,7 +235,7 @@ func (x *Conn) SetNotSentLowWater(bytes int) error {
 // default, is no bound but SetReadBuffer's. What was offered is not taken back.
 func (x *Conn) SetWindowClamp(bytes int) error {
 	return x.c.change(func(tcpcore.Time) error {
-		if err := checkOr0("SetWindowClamp", tcpcore.Config{WindowClamp: bytes}); err != nil {
+		if err := checkBound("SetWindowClamp", tcpcore.Config{WindowClamp: bytes}); err != nil {
 			return err
 		}
 		x.c.engine.SetWindowClamp(bytes)

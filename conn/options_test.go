@@ -189,7 +189,7 @@ func TestMoreOptions(t *testing.T) {
 		}
 		for name, err := range map[string]error{
 			"SetDelayedACK: 1s is over 500ms": a.SetDelayedACK(time.Second), "SetNotSentLowWater: -1": a.SetNotSentLowWater(-1),
-			"SetMaxSegment: 63 is not 0 and outside of 64..65487": a.SetMaxSegment(63), "SetWindowClamp: -1 is not 0 and outside of 1..1073741824": a.SetWindowClamp(-1),
+			"SetMaxSegment: 63 is outside of 64..65487 (0 is no bound)": a.SetMaxSegment(63), "SetWindowClamp: -1 is outside of 1..1073741824 (0 is no bound)": a.SetWindowClamp(-1),
 		} {
 			if err == nil || !bytes.Contains([]byte(err.Error()), []byte(name)) {
 				t.Errorf("the error does not name %s: %v", name, err)

@@ -1,7 +1,6 @@
 package tcpcore
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -164,17 +163,27 @@ const (
 	maxWindow = 1 << 30
 )
 
-// Check returns an error that names the first field with a bad value, or nil.
+// A FieldError is a field of Config with a bad value, and what is bad about it.
+type FieldError struct{ Field, Problem string }
+
+// Error returns both.
+func (e *FieldError) Error() string { return e.Field + ": " + e.Problem }
+
+func fieldError(field, format string, args ...any) error {
+	return &FieldError{field, fmt.Sprintf(format, args...)}
+}
+
+// Check returns a *FieldError for the first field with a bad value, or nil.
 func (c *Config) Check() error {
 	num := func(name string, v, lo, hi int) error {
 		if v != 0 && (v < lo || v > hi) {
-			return fmt.Errorf("%s: %d is outside of %d..%d", name, v, lo, hi)
+			return fieldError(name, "%d is outside of %d..%d", v, lo, hi)
 		}
 		return nil
 	}
 	dur := func(name string, v, lo, hi time.Duration) error {
 		if v != 0 && (v < lo || v > hi) {
-			return fmt.Errorf("%s: %v is outside of %v..%v", name, v, lo, hi)
+			return fieldError(name, "%v is outside of %v..%v", v, lo, hi)
 		}
 		return nil
 	}
@@ -218,17 +227,17 @@ func (c *Config) Check() error {
 	switch {
 	case c.DelayedACK > 500*time.Millisecond:
 		// RFC 9293 MUST-40: "the delay MUST be less than 0.5 seconds".
-		return fmt.Errorf("DelayedACK: %v is over 500ms", c.DelayedACK)
+		return fieldError("DelayedACK", "%v is over 500ms", c.DelayedACK)
 	case d.MinRTO > d.MaxRTO:
-		return fmt.Errorf("MinRTO: %v is over MaxRTO, %v", d.MinRTO, d.MaxRTO)
+		return fieldError("MinRTO", "%v is over MaxRTO, %v", d.MinRTO, d.MaxRTO)
 	case d.InitialRTO > d.MaxRTO:
-		return fmt.Errorf("InitialRTO: %v is over MaxRTO, %v", d.InitialRTO, d.MaxRTO)
+		return fieldError("InitialRTO", "%v is over MaxRTO, %v", d.InitialRTO, d.MaxRTO)
 	case c.ECN && c.NoECN:
-		return errors.New("NoECN: is set, and so is ECN")
+		return fieldError("NoECN", "is set, and so is ECN")
 	case d.Retries1 > max(d.Retries2, 0):
-		return fmt.Errorf("Retries1: %d is over Retries2, %d", d.Retries1, d.Retries2)
+		return fieldError("Retries1", "%d is over Retries2, %d", d.Retries1, d.Retries2)
 	case c.TrafficClass&3 != 0:
-		return fmt.Errorf("TrafficClass: %#x uses the ECN bits", c.TrafficClass)
+		return fieldError("TrafficClass", "%#x uses the ECN bits", c.TrafficClass)
 	}
 	return nil
 }

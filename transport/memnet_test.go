@@ -250,27 +250,7 @@ func serveEcho(t testing.TB, e *Endpoint) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				b := make([]byte, 1<<16)
-				for {
-					n, err := c.Read(b)
-					if err != nil {
-						return
-					}
-					if _, err := c.Write(b[:n]); err != nil {
-						return
-					}
-				}
-			}()
-		}
-	}()
+	go echoOn(l)
 }
 
 func isOp(err error, op string, inner error) bool {
