@@ -84,7 +84,9 @@ func (v verdict) subject() string {
 }
 
 func (s *summary) barTable() *table {
-	t := &table{title: "bars", head: []string{"", "measurement", "figure", "stacks", "wanted", "is"}}
+	t := new(table)
+	t.Title = "bars"
+	t.Head = []string{"", "measurement", "figure", "stacks", "wanted", "is"}
 	idle := false
 	for _, v := range s.Bars {
 		word, want := "pass", "at least "
@@ -95,13 +97,13 @@ func (s *summary) barTable() *table {
 			want = "at most "
 		}
 		idle = idle || v.Work == "idle"
-		t.rows = append(t.rows, []string{
+		t.Rows = append(t.Rows, []string{
 			word, v.Place + "/" + v.Work, v.What, v.subject(), want + fmt.Sprintf("%g", v.Want), number(v.Value),
 		})
 	}
-	t.notes = append(t.notes, fmt.Sprintf("%d of %d bars are missed", s.missed(), len(s.Bars)))
+	t.Notes = append(t.Notes, fmt.Sprintf("%d of %d bars are missed", s.missed(), len(s.Bars)))
 	if idle {
-		t.notes = append(t.notes, idleNote)
+		t.Notes = append(t.Notes, idleNote)
 	}
 	return t
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"example.com/culvert/benchmarks/report"
 )
 
 const docsHead = `# Benchmarks
@@ -61,39 +63,33 @@ func (s *summary) writeDocs(dir string, cells []*cell, tables []*table) error {
 	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, docsHead, "```sh\ncd benchmarks && go run ./cmd/bench "+s.Command+"-docs ../docs\n```")
-	for _, row := range [][2]string{
-		{"date", s.Date.Format("2006-01-02 15:04 UTC")},
-		{"revision", s.Machine.Revision},
-		{"machine", fmt.Sprintf("%s, %d CPUs, memory %s", s.Machine.CPU, s.Machine.CPUs, s.Machine.Memory)},
-		{"system", s.Machine.System},
-		{"Go", s.Machine.Go},
-		{"peers", strings.Join(s.Machine.Peers, ", ")},
-		{"load average before the run", s.Machine.Load},
-		{"rounds", fmt.Sprintf("%d, in %.0f s altogether", s.Rounds, s.Seconds)},
-	} {
-		fmt.Fprintf(&b, "| %s | %s |\n", row[0], row[1])
+	fact := func(name, value string) { fmt.Fprintf(&b, "| %s | %s |\n", name, value) }
+	fact("date", s.Date.Format("2006-01-02 15:04 UTC"))
+	for _, f := range s.Machine.Facts() {
+		fact(f[0], f[1])
 	}
-	if s.Machine.busy() {
-		fmt.Fprintf(&b, "\n**%s**\n", busyWarning)
+	fact("rounds", fmt.Sprintf("%d, in %.0f s altogether", s.Rounds, s.Seconds))
+	if s.Machine.Busy() {
+		fmt.Fprintf(&b, "\n**%s**\n", report.BusyWarning)
 	}
 	for _, m := range s.Missing {
 		fmt.Fprintf(&b, "\nMissing: %s.\n", m)
 	}
 	if len(s.Bars) > 0 {
 		b.WriteString("\n## What is asked for, and what is reached\n\n")
-		tables[0].markdown(&b)
+		tables[0].Markdown(&b)
 		tables = tables[1:]
 	}
 	b.WriteString("\n## Results\n")
 	for _, t := range tables {
-		fmt.Fprintf(&b, "\n### %s\n\n", upperFirst(t.title))
+		fmt.Fprintf(&b, "\n### %s\n\n", upperFirst(t.Title))
 		for _, p := range s.plotsOf(t) {
 			if err := os.WriteFile(filepath.Join(plots, p.file), p.svg, 0o644); err != nil {
 				return err
 			}
 			fmt.Fprintf(&b, "![%s](benchmarks/%s)\n\n", p.title, p.file)
 		}
-		t.markdown(&b)
+		t.Markdown(&b)
 	}
 	if p := s.scaling(); p != nil {
 		if err := os.WriteFile(filepath.Join(plots, p.file), p.svg, 0o644); err != nil {

@@ -129,10 +129,11 @@ func (s *summary) judgeEngine() []verdict {
 
 // engineTable is the lines as a table.
 func (s *summary) engineTable() *table {
-	t := &table{title: "the engine alone, one goroutine, no system call (" + engineName + ")",
-		head: []string{"Go benchmark", "ns per operation", "bytes allocated", "allocations"}}
+	t := new(table)
+	t.Title = "the engine alone, one goroutine, no system call (" + engineName + ")"
+	t.Head = []string{"Go benchmark", "ns per operation", "bytes allocated", "allocations"}
 	for _, l := range s.Engine {
-		t.rows = append(t.rows, []string{l.Name, number(l.Ns), fmt.Sprintf("%.0f", l.Bytes), fmt.Sprintf("%.0f", l.Allocs)})
+		t.Rows = append(t.Rows, []string{l.Name, number(l.Ns), fmt.Sprintf("%.0f", l.Bytes), fmt.Sprintf("%.0f", l.Allocs)})
 	}
 	return t
 }

@@ -31,7 +31,7 @@ PASS
 	if len(bars) != 4 || met != 2 {
 		t.Errorf("%d of %d bars are met, want 2 of 4: %+v", met, len(bars), bars)
 	}
-	if rows := s.engineTable().rows; len(rows) != 3 || rows[1][1] != "202" {
+	if rows := s.engineTable().Rows; len(rows) != 3 || rows[1][1] != "202" {
 		t.Errorf("rows %q", rows)
 	}
 }

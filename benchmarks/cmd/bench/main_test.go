@@ -177,21 +177,12 @@ func TestSummary(t *testing.T) {
 	}
 	var out bytes.Buffer
 	for _, table := range s.tables(cells) {
-		table.text(&out)
-		table.markdown(&out)
+		table.Text(&out)
+		table.Markdown(&out)
 	}
 	for _, want := range []string{" 350 ", " 300 - 400 ", " 0.50 ", "| 700 |", "1 of 3 do not count", "it hung", " 2.92 ", "1 of 2 bars are missed"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the tables lack %q:\n%s", want, &out)
-		}
-	}
-}
-
-// TestBusy: a machine is busy if a quarter of its processors is.
-func TestBusy(t *testing.T) {
-	for load, want := range map[string]bool{"0.40 9 9": false, "0.60 0 0": true, "": false, "much": false} {
-		if got := (machine{CPUs: 2, Load: load}).busy(); got != want {
-			t.Errorf("%q: %v", load, got)
 		}
 	}
 }

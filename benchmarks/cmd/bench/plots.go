@@ -41,7 +41,7 @@ func (s *summary) plotsOf(t *table) []drawing {
 	if len(b.Rows) < 2 {
 		return nil
 	}
-	return []drawing{{file: first.place + "-" + first.task.name + ".svg", title: t.title, svg: b.SVG()}}
+	return []drawing{{file: first.place + "-" + first.task.name + ".svg", title: t.Title, svg: b.SVG()}}
 }
 
 // scaling draws goodput and fairness by the number of connections, nil if fewer than two

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"example.com/culvert/benchmarks/report"
 )
 
 // A summary is a whole run, as -json writes it.
@@ -11,7 +13,7 @@ type summary struct {
 	Command    string // the arguments
 	Date       time.Time
 	Seconds    float64
-	Machine    machine
+	Machine    report.Machine
 	Rounds     int
 	Time, Warm float64 // seconds of each measurement
 	Missing    []string
@@ -22,7 +24,7 @@ type summary struct {
 
 func newSummary(o options) *summary {
 	return &summary{
-		Command: o.args, Date: time.Now().UTC(), Machine: thisMachine(),
+		Command: o.args, Date: time.Now().UTC(), Machine: report.ThisMachine(),
 		Rounds: o.rounds, Time: o.time.Seconds(), Warm: o.warm.Seconds(),
 	}
 }
@@ -46,12 +48,12 @@ func (s *summary) report(o options, cells []*cell, w io.Writer) error {
 	tables := s.tables(cells)
 	fmt.Fprintf(w, "%s, %d CPUs (%s), %s; load before: %s\n", s.Machine.System, s.Machine.CPUs, s.Machine.CPU, s.Machine.Go, s.Machine.Load)
 	fmt.Fprintf(w, "medians; rounds: %d, of %g s; two processes for each measurement\n", s.Rounds, s.Time)
-	if s.Machine.busy() {
-		fmt.Fprintln(w, busyWarning)
+	if s.Machine.Busy() {
+		fmt.Fprintln(w, report.BusyWarning)
 	}
 	for _, t := range tables {
 		fmt.Fprintln(w)
-		t.text(w)
+		t.Text(w)
 	}
 	for _, m := range s.Missing {
 		fmt.Fprintf(w, "\nmissing: %s\n", m)

@@ -2,44 +2,15 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"strings"
-	"text/tabwriter"
 
+	"example.com/culvert/benchmarks/report"
 	"example.com/culvert/benchmarks/work"
 )
 
-// A table is printed as text or as Markdown.
+// A table is of one task in one place, or of the bars.
 type table struct {
-	title string
-	head  []string
-	rows  [][]string
-	notes []string
+	report.Table
 	cells []*cell // that the rows are of, nil for the bars
-}
-
-func (t *table) text(w io.Writer) {
-	fmt.Fprintln(w, t.title)
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, row := range append([][]string{t.head}, t.rows...) {
-		fmt.Fprintf(tw, "  %s\n", strings.Join(row, "\t"))
-	}
-	tw.Flush()
-	for _, n := range t.notes {
-		fmt.Fprintf(w, "  %s\n", n)
-	}
-}
-
-func (t *table) markdown(w io.Writer) {
-	row := func(cells []string) { fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | ")) }
-	row(t.head)
-	row(strings.Split(strings.Repeat("---,", len(t.head)-1)+"---", ","))
-	for _, r := range t.rows {
-		row(r)
-	}
-	for _, n := range t.notes {
-		fmt.Fprintf(w, "\n%s\n", n)
-	}
 }
 
 // reference is the stack that others are compared with.
@@ -77,11 +48,12 @@ type column struct {
 // taskTable has a row for each stack.
 func (s *summary) taskTable(cells []*cell) *table {
 	first := cells[0]
-	t := &table{title: fmt.Sprintf("%s, %s (%s/%s)", first.task.about, placeAbout[first.place], first.place, first.task.name), cells: cells}
+	t := &table{cells: cells}
+	t.Title = fmt.Sprintf("%s, %s (%s/%s)", first.task.about, placeAbout[first.place], first.place, first.task.name)
 	cols := s.columns(first)
-	t.head = []string{"stack"}
+	t.Head = []string{"stack"}
 	for _, c := range cols {
-		t.head = append(t.head, c.head)
+		t.Head = append(t.Head, c.head)
 	}
 	for _, c := range cells {
 		fs := s.of(c.place, c.task.name, c.stack.Name)
@@ -93,18 +65,18 @@ func (s *summary) taskTable(cells []*cell) *table {
 			}
 			row = append(row, text)
 		}
-		t.rows = append(t.rows, row)
+		t.Rows = append(t.Rows, row)
 		if void := len(fs) - len(fs.valid()); void > 0 {
 			for _, r := range fs {
 				if r.Void != "" {
-					t.notes = append(t.notes, fmt.Sprintf("%s: %d of %d do not count, one since: %s", c.stack.Name, void, len(fs), r.Void))
+					t.Notes = append(t.Notes, fmt.Sprintf("%s: %d of %d do not count, one since: %s", c.stack.Name, void, len(fs), r.Void))
 					break
 				}
 			}
 		}
 	}
 	if first.task.work.Kind == work.Idle {
-		t.notes = append(t.notes, idleNote)
+		t.Notes = append(t.Notes, idleNote)
 	}
 	return t
 }

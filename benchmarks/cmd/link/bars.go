@@ -160,9 +160,23 @@ func matches(pattern, name string) bool {
 	return true
 }
 
-// judge prints what became of the bars of some entries, and counts those that were not
-// reached.
-func judge(w io.Writer, entries []*entry, m measured) (missed int) {
+// A verdict is what became of a bar.
+type verdict struct {
+	path, stack, what, want string
+	value                   float64
+	reached                 bool
+}
+
+func (v verdict) is() string {
+	if v.reached {
+		return "reached"
+	}
+	return "MISSED"
+}
+
+// judge tells what became of the bars of some entries.
+func judge(entries []*entry, m measured) []verdict {
+	var vs []verdict
 	for _, e := range entries {
 		done := make(map[string]bool)
 		for _, b := range allBars {
@@ -181,13 +195,26 @@ func judge(w io.Writer, entries []*entry, m measured) (missed int) {
 			case b.max > 0:
 				want = fmt.Sprintf("at most %g", b.max)
 			}
-			verdict := "reached"
-			if v < b.min || b.max > 0 && v > b.max {
-				verdict = "MISSED"
-				missed++
-			}
-			fmt.Fprintf(w, "  bar %s: %s %s: %.3f, wanted %s\n", verdict, e.name(), b.what, v, want)
+			vs = append(vs, verdict{e.path.Name, e.name(), b.what, want, v, v >= b.min && (b.max == 0 || v <= b.max)})
 		}
 	}
-	return missed
+	return vs
+}
+
+// printVerdicts prints a line for each.
+func printVerdicts(w io.Writer, vs []verdict) {
+	for _, v := range vs {
+		fmt.Fprintf(w, "  bar %s: %s %s: %.3f, wanted %s\n", v.is(), v.stack, v.what, v.value, v.want)
+	}
+}
+
+// missed counts the bars that were not reached.
+func missed(vs []verdict) int {
+	n := 0
+	for _, v := range vs {
+		if !v.reached {
+			n++
+		}
+	}
+	return n
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -23,8 +24,9 @@ func compare(ctx context.Context, o options, p *plan, w io.Writer) error {
 	p.explain(w)
 	fmt.Fprintf(w, "About %v, if nothing has to be repeated.\n", p.takes(o.rounds).Round(time.Second))
 	var all []*result
-	figures, missed := make(measured), 0
-	started := time.Now()
+	var verdicts []verdict
+	figures := make(measured)
+	pg := newPage(o)
 	for begin := 0; begin < len(p.entries); {
 		path := p.entries[begin].path
 		end := begin
@@ -34,20 +36,26 @@ func compare(ctx context.Context, o options, p *plan, w io.Writer) error {
 		entries := p.entries[begin:end]
 		begin = end
 		fmt.Fprintf(w, "\n%s: %s (after %v, %d of %d rows)\n", path.Name, path.About,
-			time.Since(started).Round(time.Second), end, len(p.entries))
+			time.Since(pg.started).Round(time.Second), end, len(p.entries))
 		results, err := l.rounds(ctx, o, entries, w)
 		all = append(all, results...)
 		if err != nil {
 			return errors.Join(err, writeJSON(o.json, all)) // what there is
 		}
-		table(w, entries, results)
+		ts := tables(entries, results)
+		for _, t := range ts {
+			t.Text(w)
+		}
+		pg.add(path, ts)
 		for _, e := range entries {
 			figures.add(e, results)
 		}
-		if o.judge {
-			missed += judge(w, entries, figures)
+		if o.judge && entries[0].rounds == 0 { // one round is none to judge by
+			vs := judge(entries, figures)
+			printVerdicts(w, vs)
+			verdicts = append(verdicts, vs...)
 		}
-		if o.svg != "" {
+		if o.svg != "" && (o.docs == "" || slices.Contains(shownPaths, path.Name)) {
 			if err := writePlots(o.svg, path, entries, results); err != nil {
 				return err
 			}
@@ -65,11 +73,17 @@ func compare(ctx context.Context, o options, p *plan, w io.Writer) error {
 	if err := counted(all); err != nil {
 		return err
 	}
-	if missed > 0 {
-		fmt.Fprintf(w, "\nbars missed: %d\n", missed)
+	if o.docs != "" {
+		if err := pg.write(o.docs, verdicts); err != nil {
+			return fmt.Errorf("-docs: %w", err)
+		}
 	}
-	if o.want && missed > 0 {
-		return fmt.Errorf("%d bars were missed", missed)
+	n := missed(verdicts)
+	if n > 0 {
+		fmt.Fprintf(w, "\nbars missed: %d\n", n)
+	}
+	if o.want && n > 0 {
+		return fmt.Errorf("%d bars were missed", n)
 	}
 	return nil
 }
@@ -92,7 +106,7 @@ func writeJSON(file string, all []*result) error {
 // rounds runs the entries of one path.
 func (l *lab) rounds(ctx context.Context, o options, entries []*entry, w io.Writer) ([]*result, error) {
 	var results []*result
-	for round := range o.rounds {
+	for round := range entries[0].repeats(o.rounds) {
 		for _, e := range entries {
 			for attempt := 0; ; attempt++ {
 				r, err := l.transfer(ctx, e, o.buffer, o.seed+uint64(round))

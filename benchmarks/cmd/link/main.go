@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -24,7 +25,7 @@ const usage = `Compare the kernel's TCP, quic-go, kcp-go and culvert over an emu
   go run ./cmd/link -path fair            two flows at once
   go run ./cmd/link -path sweep           goodput against loss
   go run ./cmd/link -quick                a few seconds, to see that it works
-  go run ./cmd/link -docs ../docs/plots   draw the plots of docs/congestion.md
+  go run ./cmd/link -docs ../docs         write docs/link.md and its plots: the bars and a sweep
 
 Needs Linux and root, for two network namespaces with a TUN device each.
 
@@ -44,6 +45,8 @@ type options struct {
 	again     int
 	tolerance link.Tolerance
 	json, svg string
+	docs      string
+	args      string // what of it says what was measured
 	want      bool
 	judge     bool
 	list      bool
@@ -83,7 +86,6 @@ func parse(args []string, w io.Writer) (options, error) {
 	var o options
 	var paths, only string
 	var quick bool
-	var docs string
 	f := flag.NewFlagSet("link", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	f.StringVar(&paths, "path", "bars", "paths to run, separated by commas; -list names them")
@@ -98,7 +100,7 @@ func parse(args []string, w io.Writer) (options, error) {
 	f.DurationVar(&o.tolerance.Max, "late-max", 20*time.Millisecond, "or one of them later than this")
 	f.StringVar(&o.json, "json", "", "write all figures to this file")
 	f.StringVar(&o.svg, "svg", "", "write the plots to this directory (default a new temporary one; none with -quick)")
-	f.StringVar(&docs, "docs", "", "run the sweep and the clean path once, and write what the documents show to this directory")
+	f.StringVar(&o.docs, "docs", "", "run a sweep, too, and write link.md and its plots to this directory")
 	f.BoolVar(&o.want, "want", false, "fail if culvert misses one of its bars")
 	f.BoolVar(&quick, "quick", false, "one round of half a second on one path, unless given; no verdicts without -want")
 	f.BoolVar(&o.list, "list", false, "list paths and stacks")
@@ -113,22 +115,17 @@ func parse(args []string, w io.Writer) (options, error) {
 		return o, fmt.Errorf("%w (-h explains)", err)
 	}
 	given := make(map[string]bool)
-	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	f.Visit(func(f *flag.Flag) {
+		given[f.Name] = true
+		switch f.Name {
+		case "path", "only", "rounds", "time", "fair-time", "seed", "buffer", "late-p99", "late-max":
+			o.args += fmt.Sprintf("-%s %s ", f.Name, f.Value)
+		}
+	})
 	o.timeGiven = given["time"]
 	o.judge = !quick || o.want
-	if docs != "" {
-		if !given["path"] {
-			paths = "clean,loss1,sweep"
-		}
-		if !given["only"] {
-			only = docsStacks
-		}
-		if !given["rounds"] {
-			o.rounds = 1
-		}
-		if !given["svg"] {
-			o.svg = docs
-		}
+	if o.docs != "" && !given["svg"] {
+		o.svg = filepath.Join(o.docs, "plots")
 	}
 	if quick {
 		if !given["path"] {
@@ -175,9 +172,6 @@ func parse(args []string, w io.Writer) (options, error) {
 	}
 	return o, nil
 }
-
-// docsStacks are those that the plots of the documents compare.
-const docsStacks = "kernel-cubic,kernel-bbr,quic-go,kcp-go,culvert-cubic,culvert-bbr,culvert-bbr-loss"
 
 // split is the list in s, without empty names.
 func split(s string) []string {

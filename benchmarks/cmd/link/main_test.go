@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -19,7 +20,7 @@ func TestParse(t *testing.T) {
 		t.Errorf("defaults: %+v, %v", o, err)
 	}
 	o, err = parse([]string{"-docs", "x"}, nil)
-	if err != nil || o.rounds != 1 || o.svg != "x" || !slices.Contains(o.paths, sweep) || !slices.Contains(o.only, "culvert-bbr-loss") {
+	if err != nil || o.rounds != 5 || o.svg != filepath.Join("x", "plots") || !slices.Equal(o.paths, []string{bars}) {
 		t.Errorf("-docs: %+v, %v", o, err)
 	}
 	o, err = parse([]string{"-quick", "-rounds", "2"}, nil)

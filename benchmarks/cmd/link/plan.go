@@ -24,6 +24,16 @@ type entry struct {
 	path  link.Path
 	flows []string // the stacks that send at once, one or two
 	time  time.Duration
+	// rounds, if not 0, is how many there are whatever the options say.
+	rounds int
+}
+
+// repeats is how many rounds there are.
+func (e *entry) repeats(rounds int) int {
+	if e.rounds > 0 {
+		return e.rounds
+	}
+	return rounds
 }
 
 // name is what the entry's row is called.
@@ -71,7 +81,31 @@ func newPlan(o options) (*plan, error) {
 			return nil, fmt.Errorf("-path: %w", err)
 		}
 	}
+	if o.docs != "" {
+		p.shown(o)
+	}
 	return p, nil
+}
+
+// What the documents show beside the bars' tables: plots of these paths over time, and one
+// of the sweep by these stacks, for which a short round is enough.
+var (
+	shownPaths  = []string{"clean", "loss1", "outage"}
+	shownStacks = []string{"kernel-cubic", "kernel-bbr", "quic-go", "kcp-go", "culvert-cubic", "culvert-bbr", "culvert-bbr-loss"}
+)
+
+// shown adds the sweep of the documents.
+func (p *plan) shown(o options) {
+	if !o.timeGiven {
+		o.time = 5 * time.Second
+	}
+	q := plan{stacks: slices.Clone(p.stacks), only: true}
+	q.stacks = slices.DeleteFunc(q.stacks, func(s benchmarks.Stack) bool { return !slices.Contains(shownStacks, s.Name) })
+	q.sweep(o)
+	for _, e := range q.entries {
+		e.rounds = 1
+	}
+	p.entries = append(p.entries, q.entries...)
 }
 
 func (p *plan) add(name string, o options) error {
@@ -106,7 +140,7 @@ func (p *plan) add(name string, o options) error {
 func (p *plan) single(path link.Path, d time.Duration) {
 	for _, s := range p.stacks {
 		if p.only || runsOn(s.Name, path.Name) {
-			p.entries = append(p.entries, &entry{path, []string{s.Name}, d})
+			p.entries = append(p.entries, &entry{path: path, flows: []string{s.Name}, time: d})
 		}
 	}
 }
@@ -174,10 +208,10 @@ func (p *plan) fair(o options) error {
 		if !ok || !p.only && !runsOn(s.Name, fair) {
 			continue
 		}
-		p.entries = append(p.entries, &entry{path, []string{s.Name, s.Name}, o.fairTime})
+		p.entries = append(p.entries, &entry{path: path, flows: []string{s.Name, s.Name}, time: o.fairTime})
 		kernel := "kernel-" + control
 		if slices.ContainsFunc(p.stacks, func(s benchmarks.Stack) bool { return s.Name == kernel }) {
-			p.entries = append(p.entries, &entry{path, []string{s.Name, kernel}, o.fairTime})
+			p.entries = append(p.entries, &entry{path: path, flows: []string{s.Name, kernel}, time: o.fairTime})
 		}
 	}
 	return nil
@@ -188,9 +222,9 @@ func (p *plan) takes(rounds int) time.Duration {
 	const setUp = 100 * time.Millisecond
 	var sum time.Duration
 	for _, e := range p.entries {
-		sum += e.time + setUp
+		sum += (e.time + setUp) * time.Duration(e.repeats(rounds))
 	}
-	return sum * time.Duration(rounds)
+	return sum
 }
 
 // list prints what there is.

@@ -69,27 +69,32 @@ func TestTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kernel, own := &entry{path, []string{"kernel-reno"}, time.Second}, &entry{path, []string{"culvert-reno"}, time.Second}
+	kernel, own := &entry{path: path, flows: []string{"kernel-reno"}, time: time.Second}, &entry{path: path, flows: []string{"culvert-reno"}, time: time.Second}
 	late := made(own, 1e9)
 	late.Void = "late"
 	results := []*result{made(kernel, 2e6), made(kernel, 4e6), made(kernel, 3e6), made(own, 6e6), late}
 	var b bytes.Buffer
-	table(&b, []*entry{kernel, own}, results)
+	text := func(entries []*entry, results []*result) {
+		for _, table := range tables(entries, results) {
+			table.Text(&b)
+		}
+	}
+	text([]*entry{kernel, own}, results)
 	for _, want := range []string{"kernel-reno 3.00 (2.00-4.00) 1.00 5.0", "culvert-reno 6.00 (6.00-6.00) 2.00 5.0", " 55.0 "} {
 		if !strings.Contains(strings.Join(strings.Fields(b.String()), " "), want) {
 			t.Errorf("%q is not in\n%s", want, b.String())
 		}
 	}
-	pair := &entry{path, []string{"culvert-reno", "kernel-reno"}, time.Second}
+	pair := &entry{path: path, flows: []string{"culvert-reno", "kernel-reno"}, time: time.Second}
 	b.Reset()
-	table(&b, []*entry{pair}, []*result{made(pair, 3e6, 1e6)})
+	text([]*entry{pair}, []*result{made(pair, 3e6, 1e6)})
 	for _, want := range []string{"0.800 (0.800-0.800)", "1.50 (1.50-1.50)"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%q is not in\n%s", want, b.String())
 		}
 	}
 	b.Reset()
-	table(&b, []*entry{own}, []*result{late})
+	text([]*entry{own}, []*result{late})
 	if !strings.Contains(b.String(), "culvert-reno  -") {
 		t.Errorf("a stack of which no run counts:\n%s", b.String())
 	}
@@ -122,9 +127,11 @@ func TestBars(t *testing.T) {
 		m.add(entries[i], []*result{made(entries[i], g)})
 	}
 	var b bytes.Buffer
-	if missed := judge(&b, entries, m); missed != 1 {
-		t.Errorf("%d were missed, want 1", missed)
+	vs := judge(entries, m)
+	if n := missed(vs); n != 1 {
+		t.Errorf("%d were missed, want 1", n)
 	}
+	printVerdicts(&b, vs)
 	for _, want := range []string{
 		"bar reached: culvert-bbr goodput, of the kernel's: 0.960, wanted at least 0.95\n",
 		"bar MISSED: culvert-bbr-deaf goodput, of the kernel's: 0.960, wanted at least 1\n",
@@ -142,8 +149,8 @@ func TestBars(t *testing.T) {
 	m.add(two[0], []*result{made(two[0], 1, 9)})
 	m.add(two[1], []*result{made(two[1], 9, 1)})
 	b.Reset()
-	if missed := judge(&b, two, m); missed != 2 {
-		t.Errorf("%d were missed, want 2:\n%s", missed, b.String())
+	if vs := judge(two, m); missed(vs) != 2 {
+		t.Errorf("want 2 missed: %+v", vs)
 	}
 }
 
@@ -186,7 +193,7 @@ func TestPlots(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &entry{path, []string{"culvert-reno"}, time.Second}
+	e := &entry{path: path, flows: []string{"culvert-reno"}, time: time.Second}
 	if err := writePlots(dir, path, []*entry{e}, []*result{made(e, 1e6)}); err != nil {
 		t.Fatal(err)
 	}

@@ -2,11 +2,10 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
+	"example.com/culvert/benchmarks/report"
 	"example.com/culvert/benchmarks/stat"
 )
 
@@ -46,8 +45,8 @@ func spread(format string, xs []float64) string {
 	return fmt.Sprintf("%s (%s-%s)", f(stat.Median(xs)), f(slices.Min(xs)), f(slices.Max(xs)))
 }
 
-// table prints the results of one path.
-func table(w io.Writer, entries []*entry, results []*result) {
+// tables are the results of one path: of those that had it for themselves, and of pairs.
+func tables(entries []*entry, results []*result) []*report.Table {
 	var alone, together []*entry
 	for _, e := range entries {
 		if len(e.flows) == 1 {
@@ -56,24 +55,27 @@ func table(w io.Writer, entries []*entry, results []*result) {
 			together = append(together, e)
 		}
 	}
+	var ts []*report.Table
 	if len(alone) > 0 {
-		single(w, alone, results)
+		ts = append(ts, single(alone, results))
 	}
 	if len(together) > 0 {
-		pairs(w, together, results)
+		ts = append(ts, pairs(together, results))
 	}
 	others := each(results, func(r *result) float64 { return r.Others * 100 })
-	fmt.Fprintf(w, "CPUs busy with other things: %s %%\n", spread("%.0f", others))
+	last := ts[len(ts)-1]
+	last.Notes = append(last.Notes, fmt.Sprintf("CPUs busy with other things: %s %%", spread("%.0f", others)))
+	return ts
 }
 
-// single prints the table of stacks that had the path for themselves.
-func single(w io.Writer, entries []*entry, results []*result) {
+// single is the table of stacks that had the path for themselves.
+func single(entries []*entry, results []*result) *report.Table {
 	goodput := make(map[string]float64)
 	for _, e := range entries {
 		goodput[e.name()] = stat.Median(each(e.of(results), func(r *result) float64 { return r.Flows[0].Goodput }))
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "stack\tMB/s median (min-max)\tof kernel's\tqueue ms mean\tp95\tRTT ms under load\tsent/delivered\tresent %\tspurious %\tCPU s/GB\tlongest gap s\tresumed s\truns\t")
+	t := &report.Table{Title: "alone", Head: []string{"stack", "MB/s median (min-max)", "of kernel's", "queue ms mean", "p95", "RTT ms under load",
+		"sent/delivered", "resent %", "spurious %", "CPU s/GB", "longest gap s", "resumed s", "runs"}}
 	for _, e := range entries {
 		own := e.of(results)
 		col := func(format string, f func(*result) float64) string {
@@ -99,7 +101,7 @@ func single(w io.Writer, entries []*entry, results []*result) {
 		if len(e.path.Outages) > 0 {
 			resumed = col("%.2f", (*result).resumed)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t\n", e.name(),
+		t.Rows = append(t.Rows, []string{e.name(),
 			spread("%.2f", each(own, func(r *result) float64 { return r.Flows[0].Goodput / 1e6 })),
 			ratio,
 			col("%.1f", func(r *result) float64 { return r.Link.Queueing.Mean * 1e3 }),
@@ -114,9 +116,9 @@ func single(w io.Writer, entries []*entry, results []*result) {
 				return (r.Flows[0].CPU + r.Link.Work) / (float64(max(1, r.Flows[0].Bytes)) / 1e9)
 			}),
 			col("%.2f", func(r *result) float64 { return r.Flows[0].Longest }),
-			resumed, len(own))
+			resumed, fmt.Sprint(len(own))})
 	}
-	t.Flush()
+	return t
 }
 
 // resumed is the longest time between the end of an outage and what was sent after it;
@@ -152,19 +154,19 @@ func kernelLike(name string, goodput map[string]float64) string {
 	return best
 }
 
-// pairs prints the table of stacks that shared the path.
-func pairs(w io.Writer, entries []*entry, results []*result) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "flows\tfirst MB/s median (min-max)\tsecond MB/s\tJain index (min-max)\tfirst, of an equal share\tqueue ms mean\truns\t")
+// pairs is the table of stacks that shared the path.
+func pairs(entries []*entry, results []*result) *report.Table {
+	t := &report.Table{Title: "two at once", Head: []string{"flows", "first MB/s median (min-max)", "second MB/s", "Jain index (min-max)",
+		"first, of an equal share", "queue ms mean", "runs"}}
 	for _, e := range entries {
 		own := e.of(results)
 		flow := func(i int) []float64 {
 			return each(own, func(r *result) float64 { return r.Flows[i].Goodput / 1e6 })
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t\n", e.name(), spread("%.2f", flow(0)), spread("%.2f", flow(1)),
+		t.Rows = append(t.Rows, []string{e.name(), spread("%.2f", flow(0)), spread("%.2f", flow(1)),
 			spread("%.3f", each(own, (*result).jain)), spread("%.2f", each(own, (*result).ofEqualShare)),
 			spread("%.1f", each(own, func(r *result) float64 { return r.Link.Queueing.Mean * 1e3 })),
-			len(own))
+			fmt.Sprint(len(own))})
 	}
-	t.Flush()
+	return t
 }

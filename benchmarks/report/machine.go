@@ -1,4 +1,5 @@
-package main
+// Package report has what the programs' reports have in common: tables, and the machine.
+package report
 
 import (
 	"bufio"
@@ -10,8 +11,8 @@ import (
 	"strings"
 )
 
-// A machine is where a run took place, as far as the system tells.
-type machine struct {
+// A Machine is where a run took place, as far as the system tells.
+type Machine struct {
 	System   string // kernel and its version
 	CPU      string
 	CPUs     int
@@ -22,8 +23,8 @@ type machine struct {
 	Peers    []string
 }
 
-// busy reports whether the machine had other things to do before the run.
-func (m machine) busy() bool {
+// Busy reports whether the machine had other things to do before the run.
+func (m Machine) Busy() bool {
 	var load float64
 	if _, err := fmt.Sscan(m.Load, &load); err != nil {
 		return false
@@ -31,16 +32,29 @@ func (m machine) busy() bool {
 	return load > float64(m.CPUs)/4
 }
 
-// busyWarning is what stands beside figures of a machine that was.
-const busyWarning = "The machine was busy with other things when the run began: do not trust these figures."
+// Facts are the machine's names and values, for the head of a page.
+func (m Machine) Facts() [][2]string {
+	return [][2]string{
+		{"revision", m.Revision},
+		{"machine", fmt.Sprintf("%s, %d CPUs, memory %s", m.CPU, m.CPUs, m.Memory)},
+		{"system", m.System},
+		{"Go", m.Go},
+		{"peers", strings.Join(m.Peers, ", ")},
+		{"load average before the run", m.Load},
+	}
+}
+
+// BusyWarning is what stands beside figures of a machine that was.
+const BusyWarning = "The machine was busy with other things when the run began: do not trust these figures."
 
 // peerModules are those whose versions matter.
 var peerModules = []string{
 	"github.com/quic-go/quic-go", "github.com/xtaci/kcp-go/v5", "gvisor.dev/gvisor", "github.com/pion/sctp",
 }
 
-func thisMachine() machine {
-	m := machine{
+// ThisMachine is the one that this runs on, and the versions of the peers in this program.
+func ThisMachine() Machine {
+	m := Machine{
 		System: runtime.GOOS + "/" + runtime.GOARCH,
 		CPU:    "unknown",
 		CPUs:   runtime.NumCPU(),
