@@ -193,14 +193,33 @@ func (d *Dialer) dial(ctx context.Context, below string, local, to netip.AddrPor
 		}
 		s = shared
 	} else {
-		car, err := spare(func() (carrier.Carrier, error) { return dialCarrier(d.Net, below, local, to, cfg.udp) })
+		private, err := d.private(below, local, to, cfg)
 		if err != nil {
 			return nil, err
 		}
-		s = newShard(car)
+		s = private
 	}
 	defer s.leave()
 	return s.dial(ctx, to, local.Port(), to.Port(), cfg)
+}
+
+// private returns the shard of a socket for one connection, with the caller as its user: one that
+// lingered, or else a new one.
+func (d *Dialer) private(below string, local, to netip.AddrPort, cfg *settings) (*shard, error) {
+	var r route
+	if d.Net == nil && below != rawNetwork {
+		r = route{below, local.Addr(), to, cfg.udp.NoGSO, cfg.udp.NoGRO, cfg.udp.Logger}
+		if s := lingering.again(r); s != nil {
+			return s, nil
+		}
+	}
+	car, err := spare(func() (carrier.Carrier, error) { return dialCarrier(d.Net, below, local, to, cfg.udp) })
+	if err != nil {
+		return nil, err
+	}
+	s := newShard(car)
+	s.route = r
+	return s, nil
 }
 
 // dialable returns why nobody can connect to a, if so.

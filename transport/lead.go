@@ -71,6 +71,9 @@ func (s *shard) read() {
 			case s.readers[0].batch(b):
 				woken++
 			}
+			if t.flows.Load() == 0 {
+				woken = 0 // the next connection may be another one for one request
+			}
 		}
 		s.yield(false)
 	}

@@ -47,6 +47,109 @@ func TestLingeringIsBounded(t *testing.T) {
 	})
 }
 
+// crowd has n sockets linger, each for a connection to the same listener, as dials of route r do.
+func crowd(t *testing.T, n *memNet, r route, count int) (shards []*shard) {
+	t.Helper()
+	cfg := mustSettings(t, &Config{MSL: time.Hour})
+	for i := range count {
+		s := newShard(n.open(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 1).String()))
+		s.route = r
+		c, err := s.dial(background, r.to, 0, r.to.Port(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		s.leave()
+		synctest.Wait()
+		shards = append(shards, s)
+	}
+	t.Cleanup(func() {
+		for _, s := range shards {
+			s.hurry()
+		}
+	})
+	return shards
+}
+
+// Once many sockets linger, a dial to the same peer takes the oldest of them, from another port
+// of the TCP header, and what was in TIME-WAIT there stays so.
+func TestLingeringIsUsedAgain(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		n := newMemNet()
+		eb := mustEndpoint(t, n.open("192.0.2.2:2222"), quick())
+		serveEcho(t, eb)
+		r := route{network: "udp", to: eb.s.local}
+		shards := crowd(t, n, r, manyLinger)
+		other := r
+		other.to = netip.MustParseAddrPort("192.0.2.3:2222")
+		if lingering.again(other) != nil {
+			t.Error("a dial to somebody else is given a socket of this peer")
+		}
+		d := Dialer{Config: &Config{MSL: time.Hour}}
+		c, err := d.Dial("tcp", eb.s.local.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := shards[0]
+		if got, want := c.LocalAddr().String(), first.local.String(); got != want {
+			t.Errorf("the dial is from %s, the oldest socket is %s", got, want)
+		}
+		roundTrip(t, c, []byte("hello"))
+		if lingering.again(r) != nil {
+			t.Error("a socket is given away although few linger")
+		}
+		if first.reuse() {
+			t.Error("a socket with a connection is given away")
+		}
+		c.Close()
+		synctest.Wait()
+		if n := first.waits.len(); n != 2 {
+			t.Errorf("%d records in TIME-WAIT after two connections", n)
+		}
+		// It is the last in the order now, and the next dial takes the second one; unless
+		// that has been there for too long.
+		if s := lingering.again(r); s != shards[1] {
+			t.Error("the second dial is not given the second socket")
+		} else {
+			s.leave()
+		}
+		<-time.After(fresh)
+		if lingering.again(r) != nil {
+			t.Error("a socket is given away that has lingered for long")
+		}
+	})
+}
+
+// What is in TIME-WAIT on a socket that is used again and again is bounded.
+func TestLingeringRecordsAreBounded(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		n := newMemNet()
+		eb := mustEndpoint(t, n.open("192.0.2.2:2222"), quick())
+		serveEcho(t, eb)
+		s := crowd(t, n, route{network: "udp", to: eb.s.local}, 1)[0]
+		cfg := mustSettings(t, &Config{MSL: time.Hour})
+		for range 2 * maxKept {
+			if !s.reuse() {
+				t.Fatal("the socket cannot be used again")
+			}
+			c, err := s.dial(background, eb.s.local, 0, 2222, cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Close()
+			s.leave()
+			synctest.Wait()
+			if n := s.waits.len(); n > maxKept {
+				t.Fatalf("%d records", n)
+			}
+		}
+		s.hurry()
+		if s.reuse() {
+			t.Error("a socket that has closed is used again")
+		}
+	})
+}
+
 // Where there are too many open files, the oldest socket that only TIME-WAIT keeps open makes
 // room for another one.
 func TestTooManyOpenFiles(t *testing.T) {

@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"container/list"
 	"errors"
 	"net/netip"
 	"reflect"
@@ -171,73 +170,4 @@ func (s *shard) excluded() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.exclusive
-}
-
-// maxLingering bounds the sockets, in the whole process, that stay open for nothing
-// but TIME-WAIT, or to repeat a reset.
-const maxLingering = 1024
-
-// lingering are those sockets, oldest first. Its lock comes after a shard's.
-var lingering lingerers
-
-type lingerers struct {
-	mu    sync.Mutex
-	order list.List // of *shard
-	where map[*shard]*list.Element
-}
-
-// add enters a shard, and returns the one that must go to make room, if any.
-func (l *lingerers) add(s *shard) (oldest *shard) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.where[s] != nil {
-		return nil
-	}
-	if l.where == nil {
-		l.where = make(map[*shard]*list.Element)
-	}
-	l.where[s] = l.order.PushBack(s)
-	if l.order.Len() <= maxLingering {
-		return nil
-	}
-	oldest = l.order.Remove(l.order.Front()).(*shard)
-	delete(l.where, oldest)
-	return oldest
-}
-
-// take returns the oldest one, nil if there is none, which is not counted any more.
-func (l *lingerers) take() *shard {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	front := l.order.Front()
-	if front == nil {
-		return nil
-	}
-	s := l.order.Remove(front).(*shard)
-	delete(l.where, s)
-	return s
-}
-
-// spare opens a socket. Where there are too many open files, it ends the oldest socket that
-// lingers and tries once more.
-func spare(open func() (carrier.Carrier, error)) (carrier.Carrier, error) {
-	c, err := open()
-	if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) {
-		return c, err
-	}
-	oldest := lingering.take()
-	if oldest == nil {
-		return c, err
-	}
-	oldest.hurry()
-	return open()
-}
-
-func (l *lingerers) remove(s *shard) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if e := l.where[s]; e != nil {
-		l.order.Remove(e)
-		delete(l.where, s)
-	}
 }

@@ -27,6 +27,7 @@ type shard struct {
 	wild  bool // the carrier is on a wildcard: flows differ by local address too
 	clock clock
 	entry *entry    // in the registry; nil if it is not shared
+	route route     // of a socket for one peer, which a dial may take that wants the same
 	once  sync.Once // begins reading
 
 	mu        sync.Mutex
@@ -110,6 +111,20 @@ func (s *shard) use() bool {
 	}
 	s.users++
 	lingering.remove(s)
+	return true
+}
+
+// reuse adds a user to a shard that nobody needs, which makes room for another record. It
+// reports false if the shard is closing, or somebody has it again.
+func (s *shard) reuse() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.dead || s.users > 0 || len(s.flows) > 0 {
+		return false
+	}
+	s.users++
+	lingering.remove(s)
+	s.waits.keep(maxKept - 1)
 	return true
 }
 

@@ -229,6 +229,13 @@ func (t *timeWaits) expire(now tcpcore.Time) {
 	}
 }
 
+// keep drops the oldest until there are at most n.
+func (t *timeWaits) keep(n int) {
+	for t.n > n {
+		t.drop(t.at(t.first).key())
+	}
+}
+
 // arm has f called when the first record expires. The timer is not moved for each
 // record, but only to fire earlier: f finds out what is due.
 func (t *timeWaits) arm(now tcpcore.Time, f func()) {
