@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/culvert/tcpcore/congestion"
 )
@@ -13,6 +14,7 @@ var narrowPaths = []pathSpec{
 	{name: "MTU 1400, told", rate: 50 * mbit, rtt: 40 * ms, queue: 250_000, mtu: 1400, told: true},
 	{name: "MTU 1400, silent", rate: 50 * mbit, rtt: 40 * ms, queue: 250_000, mtu: 1400},
 	{name: "MTU 1480, 1400, 1480", rate: 50 * mbit, rtt: 40 * ms, queue: 250_000, mtu: 1480, mtuSteps: []mtuStep{{2500 * ms, 1400}, {5000 * ms, 1480}}},
+	{name: "MTU 1480, 2 s outage", rate: 50 * mbit, rtt: 40 * ms, queue: 250_000, mtu: 1480, outage: [2]time.Duration{3 * time.Second, 5 * time.Second}},
 	{name: "MTU 9000 instead of 1480", rate: 50 * mbit, rtt: 40 * ms, queue: 250_000, mtu: 9000, wide: 9000},
 }
 

@@ -317,15 +317,17 @@ func (e *Engine) checkBlackHole(now Time) {
 		return
 	}
 	size := min(p.size, e.largest())
-	to := e.basePath()
+	to, high := e.basePath(), size
 	if size <= to {
-		to = e.leastPath() // the base does not pass either
+		// The base does not pass either: it may be nothing that passes, and search_high stays
+		// what it was before the base was fallen back to.
+		to, high = e.leastPath(), p.high
 	}
 	if e.sent.at(0).data() <= e.mssOf(to) || size <= to {
 		return
 	}
 	e.count.BlackHoles++
-	p.high, p.leap, p.probe = size, true, 0
+	p.high, p.leap, p.probe = high, true, 0
 	e.setPath(to)
 	e.searchPath(now)
 	if p.most <= e.snd.mss {

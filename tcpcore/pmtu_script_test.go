@@ -228,6 +228,12 @@ func TestBlackHole(t *testing.T) {
 	}
 	in = s.e.Info()
 	s.check(in.SendMSS == minPLPMTU-20 && in.BlackHoles == 2, "MSS %d, %d times", in.SendMSS, in.BlackHoles)
+	for range 8 { // but it was an outage
+		s.drain()
+		s.advance(scriptRTT)
+		s.recv(ACK, 1, relative(s.e.snd.nxt, s.iss))
+	}
+	s.check(s.e.Info().SendMSS == 1460, "MSS %d long after everything passes again", s.e.Info().SendMSS)
 
 	s = newScript(t, "small segments that time out tell nothing of the path", Config{}, Params{MMS: 1480, MaxMMS: 1480})
 	s.active(optSACKOK())
