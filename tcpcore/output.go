@@ -139,7 +139,7 @@ func (e *Engine) retransmit(now Time, t *Train) bool {
 		if room <= 0 || room < min(size, e.snd.mss) && i > 0 {
 			break // a small piece is worth it only at the left edge
 		}
-		most, ok := e.spreadAllows(now)
+		most, ok := e.spreadAllows(now, size)
 		if !ok {
 			break
 		}
@@ -155,7 +155,7 @@ func (e *Engine) retransmit(now Time, t *Train) bool {
 			e.sent.split(i, n)
 		}
 		e.rec.first = false
-		e.rec.spread.next = now.Add(e.rec.spread.every)
+		e.spreadSent(now, n)
 		e.sendRecord(now, &b, i)
 	}
 	if len(t.Buf) == 0 {

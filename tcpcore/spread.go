@@ -6,8 +6,8 @@ import "time"
 // 6298 (5.5)), and so by it alone an outage may last twice as long as it does: the next
 // retransmission can be as far away as the silence was long. But the loss window is counted in
 // bytes, "1 full-sized segment" (RFC 5681 section 3.1). So where timeouts follow each
-// other it goes out in eight pieces, evenly until the timer fires again: no byte of it
-// sooner than the timer allows, no more of them in flight, and an eighth of the wait.
+// other it goes out in sixteen pieces, evenly until the timer fires again: no byte of it
+// sooner than the timer allows, no more of them in flight, and a sixteenth of the wait.
 type spreadState struct {
 	every time.Duration // 0 while nothing is spread
 	next  Time          // when the next piece may go
@@ -17,7 +17,7 @@ const (
 	// spreadAfter timeouts in a row it is no single loss, and blackHoleAfter has had its say
 	// about full segments.
 	spreadAfter = 3
-	spreadParts = 8
+	spreadParts = 16
 )
 
 // spreadWindow is told of each timeout.
@@ -29,9 +29,13 @@ func (e *Engine) spreadWindow() {
 	}
 }
 
-// spreadAllows reports whether something lost may go now, and how much of a segment. If not,
-// it arms the timer.
-func (e *Engine) spreadAllows(now Time) (most int, ok bool) {
+// spreadPiece is how much goes at a time.
+func (e *Engine) spreadPiece() int { return max((e.snd.mss+spreadParts-1)/spreadParts, minSendMSS) }
+
+// spreadAllows reports whether something lost may go now, and how much of a segment of the given
+// size. If not, it arms the timer. Two pieces that are all of a segment go as one, since a small
+// message is of use only whole.
+func (e *Engine) spreadAllows(now Time, size int) (most int, ok bool) {
 	p := &e.rec.spread
 	switch {
 	case p.every == 0:
@@ -40,7 +44,19 @@ func (e *Engine) spreadAllows(now Time) (most int, ok bool) {
 		e.timer.set(tPace, p.next)
 		return 0, false
 	}
-	return max((e.snd.mss+spreadParts-1)/spreadParts, minSendMSS), true
+	most = e.spreadPiece()
+	if size <= 2*most {
+		most = size
+	}
+	return most, true
+}
+
+// spreadSent has what follows n bytes wait its time.
+func (e *Engine) spreadSent(now Time, n int) {
+	if p := &e.rec.spread; p.every > 0 {
+		piece := e.spreadPiece()
+		p.next = now.Add(p.every * time.Duration((n+piece-1)/piece))
+	}
 }
 
 // spreadWaits reports whether something lost waits for its turn. New data, which would fill the

@@ -11,7 +11,7 @@ import (
 //
 // Shows: RFC6298-5.
 func TestSpreadWindow(t *testing.T) {
-	s := newScript(t, "from the third timeout in a row on the loss window goes out in eighths", Config{NoTailLossProbe: true, InitialWindow: 10}, Params{})
+	s := newScript(t, "from the third timeout in a row on the loss window goes out in sixteenths", Config{NoTailLossProbe: true, InitialWindow: 10}, Params{})
 	s.active(optSACKOK())
 	s.write(10 * 1460)
 	for i := range 10 {
@@ -20,21 +20,21 @@ func TestSpreadWindow(t *testing.T) {
 	s.wantAfter(200*ms, ACK, 1, 1, 1460)
 	s.wantAfter(400*ms, ACK, 1, 1, 1460)
 	threshold := s.e.Info().SlowStartThreshold
-	s.wantAfter(800*ms, ACK, 1, 1, 183)
-	for i := 1; i < 7; i++ { // until the timer fires after 1.6 s
-		s.wantAfter(200*ms, ACK, 1+i*183, 1, 183)
+	s.wantAfter(800*ms, ACK, 1, 1, 92)
+	for i := 1; i < 14; i++ { // until the timer fires after 1.6 s
+		s.wantAfter(100*ms, ACK, 1+i*92, 1, 92)
 	}
-	s.wantAfter(200*ms, ACK, 1+7*183, 1, 1460-7*183)
-	s.wantAfter(200*ms, ACK, 1, 1, 183) // not sooner than an RTO since it went out last
-	s.wantAfter(400*ms, ACK, 184, 1, 183)
+	s.wantAfter(100*ms, ACK, 1+14*92, 1, 1460-14*92) // the rest goes whole, and counts as two
+	s.wantAfter(200*ms, ACK, 1, 1, 92) // not sooner than an RTO since it went out last
+	s.wantAfter(200*ms, ACK, 93, 1, 92)
 	s.advance(10 * ms)
-	s.recv(ACK, 1, 1, optSACK(184, 367)) // the path carries again
-	s.want(ACK, 1, 1, 183)
+	s.recv(ACK, 1, 1, optSACK(93, 185)) // the path carries again
+	s.want(ACK, 1, 1, 92)
 	s.check(s.e.Info().SlowStartThreshold == threshold, "the threshold fell from %d to %d", threshold, s.e.Info().SlowStartThreshold)
 	s.advance(10 * ms)
-	s.recv(ACK, 1, 367)
-	s.want(ACK, 367, 1, 183) // as fast as the window lets it
-	s.want(ACK, 550, 1, 183)
+	s.recv(ACK, 1, 185)
+	s.want(ACK, 185, 1, 92) // as fast as the window lets it
+	s.want(ACK, 277, 1, 92)
 }
 
 // TestSpreadFIN has nothing to cut in pieces.
@@ -67,7 +67,7 @@ func TestSpreadOutage(t *testing.T) {
 			outage: [2]time.Duration{begin, begin + length}, time: begin + 2*length}, 1, congestion.NewCubic)
 		w.run()
 		gap := w.flows[0].resumed.Sub(pathEpoch.Add(begin + length))
-		if w.flows[0].resumed == 0 || gap > length/8+150*ms {
+		if w.flows[0].resumed == 0 || gap > length/16+150*ms {
 			t.Errorf("an outage of %v: data again after %v", length, gap)
 		}
 	}
@@ -84,16 +84,16 @@ func TestSpreadNewData(t *testing.T) {
 	s.want(ACK, 1461, 1, 1460)
 	s.wantAfter(200*ms, ACK, 1, 1, 1460)
 	s.wantAfter(400*ms, ACK, 1, 1, 1460)
-	s.wantAfter(800*ms, ACK, 1, 1, 183)
+	s.wantAfter(800*ms, ACK, 1, 1, 92)
 	s.write(600)
 	s.write(600)
 	s.wantIdle()
-	for i := 1; i < 7; i++ {
-		s.wantAfter(200*ms, ACK, 1+i*183, 1, 183)
+	for i := 1; i < 14; i++ {
+		s.wantAfter(100*ms, ACK, 1+i*92, 1, 92)
 	}
-	s.wantAfter(200*ms, ACK, 1+7*183, 1, 1460-7*183)
-	s.wantAfter(200*ms, ACK, 1, 1, 183)
+	s.wantAfter(100*ms, ACK, 1+14*92, 1, 1460-14*92) // the rest goes whole, and counts as two
+	s.wantAfter(200*ms, ACK, 1, 1, 92)
 	s.advance(10 * ms)
-	s.recv(ACK, 1, 184)
-	s.want(ACK, 184, 1, 183) // the path carries again
+	s.recv(ACK, 1, 93)
+	s.want(ACK, 93, 1, 92) // the path carries again
 }

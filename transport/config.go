@@ -101,7 +101,7 @@ type Config struct {
 	// 5682). Default does, where SACK was negotiated.
 	NoFRTO bool
 	// WholeRetransmits sends a full segment at each timeout of the retransmission timer, as
-	// kernels do. Default in eighths from the third timeout in a row on, evenly until the next
+	// kernels do. Default in sixteenths from the third timeout in a row on, evenly until the next
 	// (SACK and RACK provided): so the end of an outage is noticed sooner, at no more bytes.
 	WholeRetransmits bool
 
