@@ -25,7 +25,7 @@ func TestSpreadWindow(t *testing.T) {
 		s.wantAfter(100*ms, ACK, 1+i*92, 1, 92)
 	}
 	s.wantAfter(100*ms, ACK, 1+14*92, 1, 1460-14*92) // the rest goes whole, and counts as two
-	s.wantAfter(200*ms, ACK, 1, 1, 92) // not sooner than an RTO since it went out last
+	s.wantAfter(200*ms, ACK, 1, 1, 92)               // not sooner than an RTO since it went out last
 	s.wantAfter(200*ms, ACK, 93, 1, 92)
 	s.advance(10 * ms)
 	s.recv(ACK, 1, 1, optSACK(93, 185)) // the path carries again
