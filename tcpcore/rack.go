@@ -138,7 +138,9 @@ func (e *Engine) rackDetect(now Time) (found int, news bool) {
 
 // onWire finds the record that x sent, if it is still in flight from that sending.
 func (e *Engine) onWire(x xmit) (i int, ok bool) {
-	i = e.sent.find(x.seq.Max(e.snd.una))
+	if e.snd.una.Less(x.seq) {
+		i = e.sent.find(x.seq)
+	}
 	if i == e.sent.len() {
 		return 0, false
 	}
@@ -185,14 +187,31 @@ type xmitQueue struct {
 
 func (q *xmitQueue) push(x xmit) {
 	if q.n == len(q.xs) {
-		xs := make([]xmit, max(16, 2*len(q.xs)))
-		for i := range q.n {
-			xs[i] = q.xs[(q.head+i)&(len(q.xs)-1)]
-		}
-		q.xs, q.head = xs, 0
+		q.grow()
 	}
 	q.xs[(q.head+q.n)&(len(q.xs)-1)] = x
 	q.n++
+}
+
+// pushRun pushes x and what follows it, n transmissions of size octets in all.
+func (q *xmitQueue) pushRun(x xmit, size, n int) {
+	for q.n+n > len(q.xs) {
+		q.grow()
+	}
+	xs := q.xs
+	for i := q.head + q.n; n > 0; i, n = i+1, n-1 {
+		xs[i&(len(xs)-1)] = x
+		x = xmit{x.seq.Add(size), x.order + 1}
+		q.n++
+	}
+}
+
+func (q *xmitQueue) grow() {
+	xs := make([]xmit, max(16, 2*len(q.xs)))
+	for i := range q.n {
+		xs[i] = q.xs[(q.head+i)&(len(q.xs)-1)]
+	}
+	q.xs, q.head = xs, 0
 }
 
 func (q *xmitQueue) front() xmit { return q.xs[q.head] }

@@ -6,12 +6,13 @@ import "example.com/culvert/tcpcore/segment"
 // segments at once what is otherwise asked of each.
 
 // sendRun sends, behind a new segment that was just sent, as many more as are like it: full, of
-// the same train, with data behind them, within the windows and the pace.
+// the same train, with data behind them, within the windows and the pace. What is shorter than
+// that has PSH, as the end of a record, or nothing may follow it now.
 func (e *Engine) sendRun(b *trainer, end segment.Seq) {
 	s, q := &e.snd, &e.sent
 	last, size := *q.at(q.len() - 1), s.mss
 	n := min(end.Sub(s.nxt)-1, s.una.Add(s.wnd).Sub(s.nxt), e.window()-e.pipe()) / size
-	if e.ctl == nil || n <= 0 || int(last.size) != size || last.flags&^(recECT|recLimited) != 0 || s.marks.pending() {
+	if e.ctl == nil || n <= 0 || last.flags&^(recECT|recLimited) != 0 || s.marks.pending() {
 		return
 	}
 	if e.ctl.PacingRate() > 0 {
@@ -22,17 +23,17 @@ func (e *Engine) sendRun(b *trainer, end segment.Seq) {
 	}
 	b.addRun(s.nxt, size, n)
 	q.reserve(n)
-	rack := e.sack && !e.cfg.NoRACK
-	for i := range n {
-		r := q.at(q.n + i)
+	recs, at := q.recs, q.head+q.n
+	for i := 1; i <= n; i++ {
+		r := &recs[(at+i-1)&(len(recs)-1)]
 		*r = last
-		r.seq = last.seq.Add((i + 1) * size)
-		r.place += uint8(i + 1)
-		r.rate.order += uint32(i + 1)
-		r.rate.txInFlight += int32((i + 1) * size)
-		if rack {
-			e.rack.queue.push(xmit{r.seq, r.rate.order})
-		}
+		r.seq = last.seq.Add(i * size)
+		r.place = last.place + uint8(i)
+		r.rate.order = last.rate.order + uint32(i)
+		r.rate.txInFlight = last.rate.txInFlight + int32(i*size)
+	}
+	if e.sack && !e.cfg.NoRACK {
+		e.rack.queue.pushRun(xmit{s.nxt, last.rate.order + 1}, size, n)
 	}
 	q.n += n
 	q.count[inFlight] += n
@@ -66,16 +67,26 @@ func (b *trainer) addRun(seq segment.Seq, size, n int) {
 	if b.room > 0 {
 		t.Data, step = t.Data[:len(t.Data)+n*size], b.n
 	}
+	// What their headers have in common is kept apart: memory that was just written in other
+	// pieces is slow to read.
+	const usual = segment.FixedHeaderLen + timestampsLen
+	var head [segment.MaxHeaderLen]byte
+	copy(head[:], t.Buf[:b.n])
+	segment.PutFlags(head[:], b.hdr.Flags)
 	at := len(t.Buf)
 	t.Buf = grown(t.Buf, n*step)
 	off := seq.Sub(e.sndData())
-	for range n {
-		h := t.Buf[at : at+step]
-		copy(h, t.Buf[:b.n])
-		segment.PutSeq(h, seq)
-		segment.PutFlags(h, b.hdr.Flags)
-		e.snd.buf.peek(off, h[b.n:])
-		at, off, seq = at+step, off+size, seq.Add(size)
+	for out := t.Buf[at:]; len(out) >= step; out = out[step:] {
+		if b.n == usual {
+			*(*[usual]byte)(out) = [usual]byte(head[:]) // without a call
+		} else {
+			copy(out, head[:b.n])
+		}
+		segment.PutSeq(out, seq)
+		if b.room == 0 {
+			e.snd.buf.peek(off, out[b.n:step])
+		}
+		seq, off = seq.Add(size), off+size
 	}
 	b.k += uint8(n)
 	e.count.SegmentsSent += uint64(n)
@@ -90,18 +101,25 @@ func (e *Engine) popRun() {
 	if e.rack.valid && q.at(0).seq.Less(e.rack.fack) {
 		return // it comes late, and RACK is to know
 	}
-	for q.n > 1 && q.at(0).plain() {
-		r, next := q.at(0), q.at(1)
-		if !next.plain() || e.snd.una.Less(next.end()) {
+	r, n, una := q.at(0), 0, e.snd.una
+	if !r.plain() {
+		return
+	}
+	first := r.seq
+	for n < q.n-1 {
+		next := q.at(n + 1)
+		if !next.plain() || una.Less(next.end()) {
 			break
 		}
-		e.count.SegmentsDelivered++
 		e.trains.arrived(r)
-		e.pmtu.most = max(e.pmtu.most, r.data())
+		e.pmtu.most = max(e.pmtu.most, int(r.size))
 		e.ecn.proven = e.ecn.proven || r.flags&recECT != 0
-		e.rate.delivered += int64(r.size)
-		q.pop()
+		r = next
+		n++
 	}
+	q.popRun(n, r.seq.Sub(first))
+	e.count.SegmentsDelivered += uint64(n)
+	e.rate.delivered += int64(r.seq.Sub(first))
 }
 
 // plain reports whether r is in flight, was sent once, and is neither a SYN nor a probe.

@@ -118,6 +118,14 @@ func (q *sentQueue) pop() {
 	q.n--
 }
 
+// popRun removes the first n records, which have size octets in all and are in flight.
+func (q *sentQueue) popRun(n, size int) {
+	q.bytes[inFlight] -= size
+	q.count[inFlight] -= n
+	q.head = (q.head + n) & (len(q.recs) - 1)
+	q.n -= n
+}
+
 // trim takes n bytes off the front of the first record.
 func (q *sentQueue) trim(n int) {
 	r := q.at(0)

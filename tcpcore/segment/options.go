@@ -50,7 +50,7 @@ const (
 )
 
 // maxOptions is the room that a data offset of 15 leaves behind the fixed header.
-const maxOptions = 15*4 - FixedHeaderLen
+const maxOptions = MaxHeaderLen - FixedHeaderLen
 
 // parse reads an option field. Of an option that occurs twice the last one counts,
 // except of experiments, of which the first does.

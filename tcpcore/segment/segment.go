@@ -5,8 +5,12 @@ import (
 	"fmt"
 )
 
-// FixedHeaderLen is the length of a TCP header without options, in bytes.
-const FixedHeaderLen = 20
+// Lengths of a TCP header, in bytes: without options, and with all that its data offset can
+// express.
+const (
+	FixedHeaderLen = 20
+	MaxHeaderLen   = 15 * 4
+)
 
 // Offsets of header fields (RFC 9293 section 3.1).
 const (
