@@ -83,7 +83,9 @@ func (t *rightSize) echoed(now Time, clock, echo uint32) {
 
 // consumed takes note of n bytes that were read out of a buffer of size, and lets it grow to
 // limit. A reader whom the buffer may hold back gets it doubled as far as part, whatever the
-// round trip was found to be: parts of one queue shall be equal.
+// round trip was found to be: parts of one queue shall be equal. A part that is larger than
+// what is near may have is that of few, who do better with what their own rates want, which
+// leaves the caches later.
 func (t *rightSize) consumed(now Time, n, limit, size, part int) {
 	if t.rtt.min == 0 {
 		return
@@ -94,7 +96,7 @@ func (t *rightSize) consumed(now Time, n, limit, size, part int) {
 		return
 	}
 	want := headroom * float64(t.read) * float64(max(t.rtt.min, minTrip)) / float64(took)
-	if t.read >= size {
+	if t.read >= size && part <= nearReceive {
 		want = max(want, float64(min(2*size, part)))
 	}
 	if t.rtt.min < nearTrip {

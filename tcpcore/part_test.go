@@ -23,7 +23,7 @@ func TestPartBound(t *testing.T) {
 }
 
 // TestPartGrows: of those that share a queue, whoever reads all that its buffer holds gets as
-// much as its part, whatever round trip it measured, and no more.
+// much as its part, whatever round trip it measured, and no more; unless they are few.
 func TestPartGrows(t *testing.T) {
 	const limit, part = 16 << 20, 1 << 20
 	r := rightSize{begun: pathEpoch}
@@ -40,5 +40,14 @@ func TestPartGrows(t *testing.T) {
 	}
 	if r.size != part {
 		t.Errorf("a fast reader has %d of %d", r.size, part)
+	}
+	alone := rightSize{begun: pathEpoch}
+	alone.rtt.sample(pathEpoch, minTrip)
+	for i := range 10 {
+		n := max(alone.size, tunedReceive)
+		alone.consumed(pathEpoch.Add(Time(i+1).Sub(0)*10e6), 2*n, limit, n, 4*part)
+	}
+	if alone.size > tunedReceive {
+		t.Errorf("one of few has %d, and not what its rate wants", alone.size)
 	}
 }
