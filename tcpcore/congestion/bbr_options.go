@@ -21,7 +21,7 @@ type BBROptions struct {
 	// is in flight. Default: 0.85, which RFC 8511 gives CUBIC.
 	ECNBeta float64
 	// Headroom is the part of the long-term bound that is left to others while cruising
-	// (BBR.Headroom). Default: 0.15.
+	// (BBR.Headroom); nothing of the bandwidth-delay product, but with Literal. Default: 0.15.
 	Headroom float64
 
 	// StartupPacingGain is BBR.StartupPacingGain. Default: 2.77.
@@ -67,7 +67,8 @@ type BBROptions struct {
 	// Literal keeps to the draft's letter where this implementation does not, for comparison.
 	// Otherwise the rate that ProbeBW_DOWN, Drain, ProbeRTT and the pacing margin themselves hold
 	// back is not taken for the path's when a loss is answered, nor what was in flight for too much
-	// by what of it was lost, if the losses are fewer than LossThreshold; and round trip times
+	// by what of it was lost, if the losses are fewer than LossThreshold; headroom is left in the queue
+	// only; and round trip times
 	// tell of the queue: Startup and ProbeBW_UP end once it is there, ProbeBW_CRUISE drains
 	// what grows, ProbeBW_DOWN ends if others fill it, and a path seen empty needs no ProbeRTT.
 	// Default: false.

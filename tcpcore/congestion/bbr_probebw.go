@@ -137,13 +137,19 @@ func (b *BBR) isTimeToGoDown() bool {
 	return b.full.now || b.queueInUp()
 }
 
-// inflightWithHeadroom leaves others room in the bottleneck; not if they took it already.
+// inflightWithHeadroom leaves others room in the bottleneck; not if they took it already. And
+// room in its queue, not on the way: a probe that lost by chance as soon as it began leaves a
+// bound of one BDP, and cruising below that wastes what nobody else asked for.
 func (b *BBR) inflightWithHeadroom() int64 {
 	l := b.bounds.longterm
 	if l == infinite || b.queue.others {
 		return l
 	}
-	return max(l-max(b.conn.mss, b.p.headroom.of(l)), b.minPipeCwnd())
+	room := max(l-max(b.conn.mss, b.p.headroom.of(l)), b.minPipeCwnd())
+	if !b.p.literal {
+		room = max(room, min(l, b.inflight(b.bw.bw, one)+b.extra.extra))
+	}
+	return room
 }
 
 func (b *BBR) raiseInflightLongtermSlope() {

@@ -226,7 +226,7 @@ func TestBBRSlope(t *testing.T) {
 // TestBBRHeadroom checks what is left to others while cruising (section "ProbeBW_CRUISE" and
 // BoundCwndForModel).
 func TestBBRHeadroom(t *testing.T) {
-	b := NewBBR().(*BBR)
+	b := NewBBRWith(BBROptions{Literal: true})().(*BBR)
 	b.Start(Start{MSS: 1000, Window: 10_000})
 	for long, want := range map[int64]int64{infinite: infinite, 100_000: 85_000, 5000: 4000, 4500: 4000, 6000: 5000} {
 		b.bounds.longterm = long
@@ -247,5 +247,20 @@ func TestBBRHeadroom(t *testing.T) {
 			t.Errorf("%v: window %d, want %d", s, b.ctl.cwnd, b.minPipeCwnd())
 		}
 		b.bounds.inflightShortterm = infinite
+	}
+
+	// The BDP of 100,000 bytes is no room in a queue.
+	b = plainBBR()
+	for _, c := range []struct{ long, extra, literal, want int64 }{
+		{105_000, 0, 89_250, 100_000}, {105_000, 3000, 89_250, 103_000}, {105_000, 9000, 89_250, 105_000},
+		{90_000, 0, 76_500, 90_000}, {200_000, 9000, 170_000, 170_000},
+	} {
+		b.bounds.longterm, b.extra.extra = c.long, c.extra
+		b.p.literal = true
+		literal := b.inflightWithHeadroom()
+		b.p.literal = false
+		if got := b.inflightWithHeadroom(); got != c.want || literal != c.literal {
+			t.Errorf("%+v: %d, and %d by the letter", c, got, literal)
+		}
 	}
 }
