@@ -68,6 +68,18 @@ type Interrupter interface {
 	Interrupt()
 }
 
+// A Placer is a Carrier that can have the system put the data of segments where it is
+// wanted, which spares a copy.
+type Placer interface {
+	Carrier
+	// ReadInto is ReadBatch which may write anywhere in p, until it returns. A datagram with
+	// Heads is a segment whose data it has put into p: that of the first at the beginning, of
+	// each other behind the one before, or farther on if that was short or was no segment. So
+	// the data of one may be moved towards the beginning of p without a loss to those behind
+	// it. Datagrams without Heads that bring data come after all those, and do not lie in p.
+	ReadInto(p []byte) (*Batch, error)
+}
+
 // A Prober is a Carrier that tries datagrams larger than MMS says if it is given any: it
 // never has one fragmented, by itself or on the way. So the connections above can find
 // out by themselves what the path takes (RFC 4821, RFC 8899).
@@ -137,7 +149,8 @@ type Datagram struct {
 	Data []byte
 	// Heads, if it is not empty, is how the segments begin, HeadSize bytes for each, and Data
 	// is only what follows these: TCP's headers, and its data where it lies in the send
-	// buffer. Only a carrier with Caps.Gather is asked to send that, and nothing is received so.
+	// buffer. Only a carrier with Caps.Gather is asked to send that, and
+	// only Placer.ReadInto brings it: a single segment, whose header Heads is.
 	Heads    []byte
 	HeadSize int
 	// SegmentSize divides Data (with Heads, it is the size of both parts together); 0

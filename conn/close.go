@@ -36,7 +36,7 @@ func (x *Conn) Close() error {
 	if c.linger > 0 {
 		c.bye.deadline = now.Add(time.Duration(c.linger) * time.Second)
 		for c.unacknowledged() && c.bye.expired(c.now()) == nil {
-			c.bye.wait()
+			c.bye.wait(false)
 		}
 		c.bye.stop()
 	}

@@ -37,8 +37,9 @@ type Leader interface {
 	// is called with the connection's lock held, and does not block.
 	TryLead() bool
 	// Lead reads and processes until stop is set or the carrier is at its end. It is called
-	// without the lock, by whoever has the turn.
-	Lead(stop *atomic.Bool)
+	// without the lock, by whoever has the turn. With reading it is called by a Read, whose
+	// buffer Driver.Lent tells of until Lead returns.
+	Lead(stop *atomic.Bool, reading bool)
 	// Rouse makes Lead look at stop. It does not block.
 	Rouse()
 	// Leave gives the turn back, with the lock held. If soon is false, nobody needs what

@@ -35,6 +35,15 @@ func (d *Driver) ReceiveLocked(now tcpcore.Time, s *segment.Segment) (reopen boo
 	return c.engine.Input(c.at(now), s)
 }
 
+// Lent returns the memory where the next octets of the stream are wanted, none if nobody waits
+// for them; see tcpcore.Engine.Lent. It may be written by who was called by Leader.Lead with
+// reading, until that returns.
+func (d *Driver) Lent() []byte {
+	d.c.mu.Lock()
+	defer d.c.mu.Unlock()
+	return d.c.engine.Lent()
+}
+
 // Finish ends a batch of Receive calls: it wakes readers and writers and sends what
 // is due. It is also how a new connection sends its first segment. It reports whether a
 // Read or Write has been woken since the last call.

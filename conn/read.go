@@ -52,7 +52,7 @@ func (c *core) receive(p []byte, peek bool) (n int, err error) {
 		// While nobody else can take bytes out of their order, what comes next need not go by
 		// way of the receive buffer.
 		lent := !peek && c.engine.Lend(p)
-		c.rd.wait()
+		c.rd.wait(lent)
 		if lent {
 			if n := c.engine.TakeBack(); n > 0 {
 				return n, nil

@@ -26,13 +26,14 @@ func (s *side) init(c *core) {
 }
 
 // wait lets go of the lock until wake is called or the deadline passes; or for no
-// reason. Meanwhile it reads the carrier, if it may.
-func (s *side) wait() {
+// reason. Meanwhile it reads the carrier, if it may. With lent the caller has lent the engine
+// a buffer.
+func (s *side) wait(lent bool) {
 	if s.deadline != tcpcore.Never {
 		s.arm(s.c.now())
 	}
 	s.waiting++
-	if !s.lead() {
+	if !s.lead(lent) {
 		s.cond.Wait()
 	}
 	s.waiting--
@@ -52,7 +53,7 @@ func (s *side) wake() {
 
 // lead waits by reading the carrier, and reports whether it could. It lets go of the lock
 // meanwhile.
-func (s *side) lead() bool {
+func (s *side) lead(lent bool) bool {
 	c := s.c
 	if c.leader == nil || !c.leader.TryLead() {
 		return false
@@ -60,7 +61,7 @@ func (s *side) lead() bool {
 	c.leading = s
 	c.roused.Store(false)
 	c.mu.Unlock()
-	c.leader.Lead(&c.roused)
+	c.leader.Lead(&c.roused, lent)
 	c.mu.Lock()
 	c.leading = nil
 	c.leader.Leave(c.closed)

@@ -40,7 +40,7 @@ func (c *core) send(bufs [][]byte, urgent bool) (n int64, err error) {
 		if err := c.mayWrite(); err != nil {
 			return 0, err
 		}
-		c.wr.wait()
+		c.wr.wait(false)
 	}
 	c.writing = true
 	first, off := 0, 0 // the first buffer that is not wholly taken, and how much of it is
@@ -80,7 +80,7 @@ func (c *core) send(bufs [][]byte, urgent bool) (n int64, err error) {
 			c.pump() // lets go of the lock: room may have come meanwhile
 			continue
 		}
-		c.wr.wait()
+		c.wr.wait(false)
 	}
 	// The next writer may fill up the segments that this one transmits.
 	c.writing = false

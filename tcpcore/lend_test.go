@@ -139,3 +139,56 @@ func TestLendOnePiece(t *testing.T) {
 		t.Errorf("what came last is %q", p.r[:n])
 	}
 }
+
+// TestLendInPlace: data that a carrier has put where it is wanted stays there, also if it lies
+// farther on than the stream has come, or is partly old.
+func TestLendInPlace(t *testing.T) {
+	p := newBulkPair(t, Config{}, 1480)
+	p.a.SetNoDelay(true)
+	room := make([]byte, 100)
+	p.b.Lend(room)
+	at := func(where int, s string) {
+		p.a.Write(p.now, []byte(s))
+		if !p.a.Output(p.now, &p.t) || segment.Parse(&p.seg, p.t.Buf) != nil {
+			t.Fatalf("%q is not sent", s)
+		}
+		p.seg.Payload = room[where:][:copy(room[where:], p.seg.Payload)]
+		p.b.Input(p.now, &p.seg)
+	}
+	at(0, "in place")
+	if got := p.b.Lent(); &got[0] != &room[8] || len(got) != 92 {
+		t.Fatalf("%d bytes are lent beyond what is in place", len(got))
+	}
+	at(12, ", farther on")
+	at(20, ", next")
+	p.b.Input(p.now, &p.seg) // once more
+	p.seg.Seq, p.seg.Payload = p.seg.Seq.Add(-2), room[40:][:copy(room[40:], "on, next, straddling")]
+	p.b.Input(p.now, &p.seg)
+	n := p.b.TakeBack()
+	if got := string(room[:n]); got != "in place, farther on, next, straddling" {
+		t.Errorf("read %q", got)
+	}
+}
+
+// TestLent: nothing is wanted in place while something waits to be read, or nobody wants it.
+func TestLent(t *testing.T) {
+	p := newBulkPair(t, Config{}, 1480)
+	room := make([]byte, 100)
+	if p.b.Lent() != nil {
+		t.Error("what nobody lent")
+	}
+	p.a.Write(p.now, []byte("one"))
+	p.move(p.a, p.b)
+	p.b.Lend(room)
+	if p.b.Lent() != nil {
+		t.Error("it would pass what waits")
+	}
+	p.b.Read(p.now, p.r)
+	if got := p.b.Lent(); len(got) != len(room) {
+		t.Errorf("%d bytes are lent", len(got))
+	}
+	p.b.CloseRead(p.now)
+	if p.b.Lent() != nil {
+		t.Error("of what will be discarded")
+	}
+}

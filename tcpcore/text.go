@@ -130,7 +130,9 @@ func (e *Engine) receiveNext(now Time, data []byte) {
 	e.arrived(len(data))
 	r, n := &e.rcv, 0
 	if len(r.lent) > 0 && r.buf.len() == 0 && e.state >= Established && !r.discard {
-		n = copy(r.lent, data)
+		if n = min(len(r.lent), len(data)); &data[0] != &r.lent[0] { // else a carrier has put it there
+			copy(r.lent, data[:n])
+		}
 		r.lent, r.got = r.lent[n:], r.got+n
 	}
 	if n < len(data) {

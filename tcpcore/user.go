@@ -187,6 +187,15 @@ func (e *Engine) Lend(p []byte) bool {
 	return true
 }
 
+// Lent returns what is left of what was lent: where data that is next in order would go. Who puts
+// it there before Input is called with it, spares the engine the copy.
+func (e *Engine) Lent() []byte {
+	if e.rcv.buf.len() > 0 || e.rcv.discard {
+		return nil
+	}
+	return e.rcv.lent
+}
+
 // TakeBack ends Lend, and returns how many bytes of p have been filled.
 func (e *Engine) TakeBack() int {
 	n := e.rcv.got

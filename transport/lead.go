@@ -15,8 +15,9 @@ import (
 // back in no time, so the background takes over only when nobody led for a while, or is
 // called at once when nobody will come back.
 type turn struct {
-	car   carrier.Interrupter // nil if nobody but the background may read
-	taken atomic.Bool
+	car    carrier.Interrupter // nil if nobody but the background may read
+	placer carrier.Placer      // car, if it is one
+	taken  atomic.Bool
 	// inside: a leader is in ReadBatch, or about to enter and look whether it may.
 	inside atomic.Bool
 	flows  atomic.Int32  // connections that the shard has
@@ -42,6 +43,7 @@ func (t *turn) init(car carrier.Carrier) {
 	t.called = make(chan struct{}, 1)
 	if car != nil && car.Caps().Interrupt {
 		t.car, _ = car.(carrier.Interrupter)
+		t.placer, _ = car.(carrier.Placer)
 	}
 }
 
@@ -169,8 +171,9 @@ func (f *flow) TryLead() bool {
 	return f.s.alone() && f.s.turn.taken.CompareAndSwap(false, true)
 }
 
-// Lead reads until stop is set or the carrier is at its end.
-func (f *flow) Lead(stop *atomic.Bool) {
+// Lead reads until stop is set or the carrier is at its end. For a Read, data goes from the
+// carrier right to where it is wanted, as far as the carrier can tell.
+func (f *flow) Lead(stop *atomic.Bool, reading bool) {
 	t := &f.s.turn
 	for {
 		t.inside.Store(true)
@@ -178,7 +181,7 @@ func (f *flow) Lead(stop *atomic.Bool) {
 			t.inside.Store(false)
 			return
 		}
-		b, err := t.car.ReadBatch()
+		b, err := f.readFor(reading)
 		t.inside.Store(false)
 		switch {
 		case err == carrier.ErrInterrupted:
@@ -190,6 +193,14 @@ func (f *flow) Lead(stop *atomic.Bool) {
 			f.s.readers[0].batch(b)
 		}
 	}
+}
+
+// readFor reads a batch for who leads. What it has lent is asked for each time: data may have come.
+func (f *flow) readFor(reading bool) (*carrier.Batch, error) {
+	if t := &f.s.turn; !reading || t.placer == nil {
+		return t.car.ReadBatch()
+	}
+	return f.s.turn.placer.ReadInto(f.driver.Lent())
 }
 
 // Rouse calls a leader back who waits for the carrier.

@@ -59,7 +59,7 @@ func (r *reader) batch(b *carrier.Batch) (woken bool) {
 				if len(rest) > 0 {
 					rest = r.receiveRun(now, f, d, rest)
 				}
-				r.took(now, f, whole-len(rest))
+				r.took(now, f, len(d.Heads)+whole-len(rest))
 			}
 			if len(rest) == 0 {
 				break
@@ -100,10 +100,20 @@ func (r *reader) receiveRun(now tcpcore.Time, f *flow, d *carrier.Datagram, b []
 	return b
 }
 
+// parse reads b, a segment of d, or the data of the only one.
+func (r *reader) parse(d *carrier.Datagram, b []byte) error {
+	if len(d.Heads) == 0 {
+		return segment.Parse(&r.seg, b)
+	}
+	err := segment.Parse(&r.seg, d.Heads)
+	r.seg.Payload = b
+	return err
+}
+
 // receive finds out whom a segment is for. It returns the connection, if there was one.
 func (r *reader) receive(now tcpcore.Time, d *carrier.Datagram, b []byte) *flow {
 	s, seg := r.s, &r.seg
-	if segment.Parse(seg, b) != nil || !s.verify(d, b) {
+	if r.parse(d, b) != nil || !s.verify(d, b) {
 		s.counts.malformed.Add(1)
 		return nil
 	}
@@ -144,7 +154,7 @@ func (r *reader) receive(now tcpcore.Time, d *carrier.Datagram, b []byte) *flow 
 	}
 	if p == nil {
 		// RFC 9293 section 3.10.7.1. The answer is never larger than the question.
-		if reply := tcpcore.Refuse(r.out.room(), seg); len(reply) <= len(b) {
+		if reply := tcpcore.Refuse(r.out.room(), seg); len(reply) <= len(d.Heads)+len(b) {
 			s.counts.refused.Add(1)
 			r.answer(d, reply)
 		}
@@ -152,7 +162,7 @@ func (r *reader) receive(now tcpcore.Time, d *carrier.Datagram, b []byte) *flow 
 	}
 	switch v := p.intake.Receive(seg, d.Peer, d.Local, r.out.room()); v.Action {
 	case listener.Reply:
-		if len(v.Reply) <= len(b) {
+		if len(v.Reply) <= len(d.Heads)+len(b) {
 			r.answer(d, v.Reply)
 		}
 	case listener.Open:

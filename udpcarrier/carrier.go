@@ -25,6 +25,7 @@ type Carrier struct {
 
 var (
 	_ carrier.Interrupter = (*Carrier)(nil)
+	_ carrier.Placer      = (*Carrier)(nil)
 	_ carrier.Prober      = (*Carrier)(nil)
 )
 
@@ -32,7 +33,8 @@ var (
 // that systems and libraries offer. Errors about this peer or this moment come
 // back from read as reports, and from write as errors.
 type link interface {
-	read() (*carrier.Batch, error)
+	// read may use p, if it can; see carrier.Placer.
+	read(p []byte) (*carrier.Batch, error)
 	write(ds []carrier.Datagram) (int, error)
 	// mtu is the MTU of the route to peer in bytes, 0 if unknown.
 	mtu(peer netip.AddrPort) int
@@ -57,11 +59,15 @@ type Stats struct {
 // ReadBatch waits for datagrams and reports; see carrier.Carrier. Over a plain
 // net.PacketConn a waiting carrier holds one buffer of 64 KiB, since there is no
 // other way to wait there; over a socket it holds none.
-func (c *Carrier) ReadBatch() (*carrier.Batch, error) {
+func (c *Carrier) ReadBatch() (*carrier.Batch, error) { return c.ReadInto(nil) }
+
+// ReadInto is ReadBatch that has the kernel put data into p; see carrier.Placer. It does so
+// on Linux, while segments are large and like the ones before.
+func (c *Carrier) ReadInto(p []byte) (*carrier.Batch, error) {
 	if c.closed.Load() {
 		return nil, c.closedError("read")
 	}
-	b, err := c.link.read()
+	b, err := c.link.read(p)
 	if err != nil && c.closed.Load() {
 		// Not every PacketConn says net.ErrClosed (vnet's does not).
 		return nil, c.closedError("read")

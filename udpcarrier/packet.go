@@ -58,7 +58,7 @@ func init() {
 // that somebody set, a report about an unknown peer); more are the PacketConn's end.
 const maxFailures = 16
 
-func (l *packetLink) read() (*carrier.Batch, error) {
+func (l *packetLink) read([]byte) (*carrier.Batch, error) {
 	b := packetBatches.Get().(*packetBatch)
 	for failures := 0; ; {
 		n, from, err := l.pc.ReadFrom(b.buf[:])

@@ -20,6 +20,9 @@ type inbound struct {
 
 	busy bool // the last batch was full of small messages
 
+	into   []byte     // where ReadInto's caller wants data, while it is inside
+	expect mmsg.Shape // what the last batch was like, if it is worth placing
+
 	// What receive found: r with n messages, or nothing because of errno.
 	r     *mmsg.Reader
 	n     int
@@ -39,7 +42,10 @@ func (in *inbound) init(l *batchLink) {
 // system call itself is the question: poll(2) would be one more, and a reader is
 // borrowed in no time.
 func (in *inbound) try(sys syscalls, fd uintptr) bool {
-	r := mmsg.Get(in.busy)
+	r := mmsg.GetPlaced(in.into, in.expect)
+	if r == nil {
+		r = mmsg.Get(in.busy)
+	}
 	if in.n, in.errno = sys.recvmmsg(fd, r.Messages); in.errno == 0 {
 		in.r, in.busy = r, r.Busy(in.n)
 		return true
@@ -49,7 +55,9 @@ func (in *inbound) try(sys syscalls, fd uintptr) bool {
 	return in.errno != unix.EAGAIN
 }
 
-func (l *batchLink) read() (*carrier.Batch, error) {
+func (l *batchLink) read(p []byte) (*carrier.Batch, error) {
+	l.in.into = p
+	defer func() { l.in.into = nil }()
 	for failures := 0; ; {
 		if err := l.receive(); err == carrier.ErrInterrupted {
 			// The call may have met with a sender's knock, which is only heard once.
@@ -112,6 +120,7 @@ func (l *batchLink) stir() { l.udp.SetReadDeadline(time.Unix(1, 0)) }
 func (l *batchLink) fill(r *mmsg.Reader, n int) bool {
 	connected := l.c.caps.Connected
 	ds := r.Datagrams[:0]
+	p := place(r)
 	for i := range r.Messages[:n] {
 		m := parseControl(r.Control(i))
 		// Control messages that did not fit may have told where one segment ends.
@@ -130,16 +139,11 @@ func (l *batchLink) fill(r *mmsg.Reader, n int) bool {
 		if !m.local.IsValid() {
 			m.local = l.bound()
 		}
-		// One datagram of a size, which the kernel does not mention, is no train.
-		data := r.Data(i)
-		if m.segmentSize >= len(data) {
-			m.segmentSize = 0
-		}
-		ds = append(ds, carrier.Datagram{
-			Peer: peer, Local: m.local, Data: data,
-			SegmentSize: m.segmentSize, TrafficClass: m.trafficClass,
-		})
+		d := carrier.Datagram{Peer: peer, Local: m.local, TrafficClass: m.trafficClass}
+		p.finish(&d, i, m.segmentSize)
+		ds = append(ds, d)
 	}
+	l.in.expect = p.next(l.in.expect)
 	r.Batch.Datagrams = ds
 	return len(ds) > 0
 }

@@ -146,7 +146,7 @@ func init() {
 	}
 }
 
-func (l *socketLink) read() (*carrier.Batch, error) {
+func (l *socketLink) read([]byte) (*carrier.Batch, error) {
 	for failures := 0; ; {
 		// The wait borrows nothing.
 		l.asked = false

@@ -40,7 +40,9 @@ type Reader struct {
 	// Datagrams is room for what the caller makes of them, as many as there are messages.
 	Datagrams []carrier.Datagram
 
-	pool  *sync.Pool
+	pool   *sync.Pool
+	places *places // nil if all goes to data
+
 	iovs  []unix.Iovec
 	names []Name
 	oobs  [][oobRoom]byte
@@ -96,6 +98,10 @@ func (r *Reader) arm(i int) {
 func (r *Reader) Release(n int) {
 	for i := range n {
 		r.arm(i)
+	}
+	if r.places != nil {
+		r.places.forget()
+		r.Messages = r.Messages[:cap(r.Messages)]
 	}
 	r.pool.Put(r)
 }
