@@ -108,7 +108,8 @@ func (b *BBR) adaptLowerBoundsFromCongestion() {
 	high := b.isInflightTooHigh()
 	// Where the user set the threshold to what the path loses by itself, less is no
 	// signal. The draft's threshold is for probing alone.
-	loss := l.lossInRound && (high || !b.p.tolerant)
+	_, tolerant := b.lossThresh()
+	loss := l.lossInRound && (high || !tolerant)
 	if b.state.probing() || !loss && !l.markInRound {
 		return
 	}
@@ -156,7 +157,8 @@ func (b *BBR) isInflightTooHigh() bool {
 	if b.conn.noSACK && b.rs.Lost > 0 {
 		return true
 	}
-	return b.rs.Lost > b.p.lossThresh.of(int64(b.rs.TxInFlight))
+	thresh, _ := b.lossThresh()
+	return b.rs.Lost > thresh.of(int64(b.rs.TxInFlight))
 }
 
 func (b *BBR) handleInflightTooHigh() {
@@ -209,12 +211,13 @@ func (b *BBR) handleLostPacket(p *Lost) {
 // inflightAtLoss is at what of the segment, which may be a train, the losses passed the
 // threshold.
 func (b *BBR) inflightAtLoss(p *Lost) int64 {
+	thresh, _ := b.lossThresh()
 	prev := int64(p.TxInFlight - p.Size)
-	budget := b.p.lossThresh.of(prev) - (p.Lost - int64(p.Size))
+	budget := thresh.of(prev) - (p.Lost - int64(p.Size))
 	if budget <= 0 {
 		return prev // passed before it
 	}
-	return prev + mulDiv(budget, int64(one), int64(one-b.p.lossThresh))
+	return prev + mulDiv(budget, int64(one), int64(one-thresh))
 }
 
 // handleMark takes an ECN mark for what a loss above the threshold is: a probe went too

@@ -68,9 +68,10 @@ type BBROptions struct {
 	// Otherwise the rate that ProbeBW_DOWN, Drain, ProbeRTT and the pacing margin themselves hold
 	// back is not taken for the path's when a loss is answered, nor what was in flight for too much
 	// by what of it was lost, if the losses are fewer than LossThreshold; headroom is left in the queue
-	// only; and round trip times
-	// tell of the queue: Startup and ProbeBW_UP end once it is there, ProbeBW_CRUISE drains
-	// what grows, ProbeBW_DOWN ends if others fill it, and a path seen empty needs no ProbeRTT.
+	// only; and round trip times tell of the queue: Startup and ProbeBW_UP end once it is there,
+	// ProbeBW_CRUISE drains what grows, ProbeBW_DOWN ends if others fill it, in which case
+	// LossThreshold is 0.07 at least and ProbeWaitRounds a quarter, and a path seen empty needs no
+	// ProbeRTT.
 	// Default: false.
 	Literal bool
 

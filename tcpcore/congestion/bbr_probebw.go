@@ -105,7 +105,7 @@ func (b *BBR) isTimeToProbeBW() bool {
 // is wanted in flight.
 func (b *BBR) isRenoCoexistenceProbeTime() bool {
 	segments := (b.targetInflight() + b.conn.mss - 1) / b.conn.mss
-	return b.probe.roundsSinceUp >= min(segments, b.p.rounds)
+	return b.probe.roundsSinceUp >= min(segments, b.probeRounds())
 }
 
 // pickProbeWait draws how long to wait, so that flows do not all probe together.

@@ -9,7 +9,8 @@ import "time"
 //     queueInUp.
 //   - In ProbeBW_CRUISE a queue that grows is drained, and the bandwidth corrected: cruise. So
 //     cruising need not keep below the bandwidth (pacingMargin).
-//   - ProbeBW_DOWN ends when others keep the queue full: drainingInVain.
+//   - ProbeBW_DOWN ends when others keep the queue full: drainingInVain. Until a queue was
+//     drained, more losses are theirs, and probes follow each other sooner: lossThresh, probeRounds.
 //
 // And updateMinRTT spares the path a ProbeRTT. With Literal none of this happens.
 type bbrQueue struct {
@@ -95,6 +96,31 @@ func (b *BBR) drainingInVain() bool {
 	q.drainBy = noRTT
 	q.others = b.conn.rtt-b.minRTT.min > q.drainFrom/2
 	return q.others
+}
+
+// Beside a flow that keeps the queue full and does not answer to losses, as version 1 of BBR, most
+// losses are of its making, and the queue does not get shorter for what is given up.
+const (
+	// othersLossThresh is BBR.LossThresh then, in millionths.
+	othersLossThresh ratio = 70_000
+	// othersRounds divides the round trips between two probes: such a flow probes each eight.
+	othersRounds = 4
+)
+
+// lossThresh is BBR.LossThresh, and whether fewer losses are no signal while BBR does not probe.
+func (b *BBR) lossThresh() (thresh ratio, tolerant bool) {
+	if b.queue.others {
+		return max(b.p.lossThresh, othersLossThresh), true
+	}
+	return b.p.lossThresh, b.p.tolerant
+}
+
+// probeRounds is the most round trips between two probes.
+func (b *BBR) probeRounds() int64 {
+	if b.queue.others {
+		return max(b.p.rounds/othersRounds, 1)
+	}
+	return b.p.rounds
 }
 
 // drained is what to have in flight when a queue is drained: where CRUISE knows

@@ -143,3 +143,36 @@ func TestBBRSeenEmpty(t *testing.T) {
 	r.pass(6 * time.Second)
 	near(t, "min_rtt in ms", r.b.MinRTT().Seconds()*1e3, 53.6, 0.01)
 }
+
+// TestBBROthersLosses checks what is made of losses, and how soon is probed again, while others
+// keep the queue full.
+func TestBBROthersLosses(t *testing.T) {
+	for _, c := range []struct {
+		o      BBROptions
+		others bool
+		thresh ratio
+		rounds int64
+		bound  bool // 5 % of a round trip's data lost in CRUISE bound what is in flight
+	}{
+		{BBROptions{}, false, 20_000, 63, true},
+		{BBROptions{}, true, othersLossThresh, 15, false},
+		{BBROptions{LossThreshold: 0.2}, true, 200_000, 15, false},
+		{BBROptions{LossThreshold: 0.2}, false, 200_000, 63, false},
+		{BBROptions{ProbeWaitRounds: 2}, true, othersLossThresh, 1, false},
+	} {
+		b := NewBBRWith(c.o)().(*BBR)
+		b.Start(Start{MSS: 1000, Window: 10_000, RTT: 100 * time.Millisecond})
+		b.bw.filter, b.bw.bw = [2]int64{0, 1e6}, 1e6
+		b.enter(probeBWCruise)
+		b.queue.others = c.others
+		if thresh, _ := b.lossThresh(); thresh != c.thresh || b.probeRounds() != c.rounds {
+			t.Errorf("%+v: threshold %d, %d rounds", c, thresh, b.probeRounds())
+		}
+		b.latest.lossInRound = true
+		b.rs = RateSample{TxInFlight: 100_000, Lost: 5000, Delivered: 95_000}
+		b.adaptLowerBoundsFromCongestion()
+		if got := b.bounds.inflightShortterm != infinite; got != c.bound {
+			t.Errorf("%+v: bounded %v", c, got)
+		}
+	}
+}
