@@ -3,11 +3,13 @@ package transport
 import (
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"example.com/culvert/carrier"
 	"example.com/culvert/conn"
 	"example.com/culvert/tcpcore"
 )
@@ -247,5 +249,63 @@ func TestBackgroundIsCalled(t *testing.T) {
 		if st := c.Info().State; st == tcpcore.FinWait1 {
 			t.Errorf("%v after Close the peer's answer has not been read", time.Since(begin))
 		}
+	})
+}
+
+// placer is a Placer that puts nothing anywhere, and says what it was given.
+type placer struct {
+	*memCarrier
+	into chan []byte // of each ReadInto
+}
+
+func (p placer) ReadInto(b []byte) (*carrier.Batch, error) {
+	p.into <- b
+	return p.ReadBatch()
+}
+
+// What a Read that leads waits for can go right to its buffer; who leads for a Write has no
+// buffer to give, though a Read waits beside it that could leave at any moment.
+func TestLeaderGivesItsOwnBuffer(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		n := newMemNet()
+		car := placer{n.open("192.0.2.1:1111").interruptible(), make(chan []byte, 1000)}
+		e := mustEndpoint(t, car, quick())
+		serveEcho(t, mustEndpoint(t, n.open("192.0.2.2:2222"), quick()))
+		c := mustDial(t, e, "192.0.2.2:2222")
+		settle(t, e, c)
+		given := func() (last []byte, n int) {
+			for ; len(car.into) > 0; n++ {
+				last = <-car.into
+			}
+			return last, n
+		}
+		read := func(b []byte) {
+			c.Read(b)
+		}
+		given()
+		b := make([]byte, 100)
+		go read(b)
+		synctest.Wait()
+		if got, n := given(); n != 1 || len(got) != len(b) || &got[0] != &b[0] {
+			t.Errorf("a Read gave %d bytes, %d times", len(got), n)
+		}
+		c.SetReadDeadline(time.Unix(1, 0))
+		synctest.Wait()
+		c.SetReadDeadline(time.Time{})
+		n.mu.Lock()
+		n.drop = func(netip.AddrPort, *carrier.Datagram) bool { return true }
+		n.mu.Unlock()
+		go c.Write(make([]byte, 1<<20))
+		synctest.Wait()
+		if !e.s.turn.inside.Load() {
+			t.Fatal("the writer does not lead")
+		}
+		go read(b)
+		synctest.Wait()
+		if _, n := given(); n != 0 {
+			t.Error("a Write gave what is a Read's")
+		}
+		c.SetLinger(0)
+		c.Close()
 	})
 }

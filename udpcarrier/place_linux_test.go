@@ -71,7 +71,7 @@ func TestReadInto(t *testing.T) {
 	defer a.Close()
 	room := make([]byte, 150<<10)
 	placed := 0
-	for range 2000 {
+	for range 600 {
 		usual := []int{9000, 32 << 10, 65507}[r.IntN(3)]
 		var sent [][]byte
 		for total := 0; len(sent) < 6 && total < 128<<10; total += len(sent[len(sent)-1]) {
@@ -110,7 +110,7 @@ func TestReadInto(t *testing.T) {
 			t.Fatal("something was written behind the buffer")
 		}
 	}
-	if placed < 500 {
+	if placed < 200 {
 		t.Errorf("the data of %d segments was put in its place", placed)
 	}
 }
