@@ -17,6 +17,11 @@ var trainPool = sync.Pool{New: func() any {
 	return &tcpcore.Train{Buf: make([]byte, 0, tcpcore.MaxTrainBytes)}
 }}
 
+// holdACK is for how long the acknowledgment of the peer's SYN or FIN waits for what the user, who
+// is told of it, does next: a segment of two, and a wake-up of the peer, are spared. Who waits to
+// read instead sends it; see receive. The runtime's timers are no finer.
+const holdACK = time.Millisecond
+
 // pump does all that follows from a change of the engine: it wakes who waits for
 // it, sends what is due, arms the timer and lets go of a connection that is over.
 // It is called with the lock held, and lets go of it while it transmits.
@@ -85,6 +90,9 @@ func (c *core) observe() {
 		return
 	}
 	if ev&(tcpcore.EvReadable|tcpcore.EvClosed|tcpcore.EvTimeWait) != 0 {
+		if c.rd.waiting > 0 && c.engine.State() == tcpcore.CloseWait {
+			c.engine.HoldACK(c.now(), holdACK) // who reads of the end mostly closes
+		}
 		c.rd.wake()
 	}
 	if ev&(tcpcore.EvWritable|tcpcore.EvClosed|tcpcore.EvTimeWait|tcpcore.EvEstablished) != 0 {
@@ -95,6 +103,7 @@ func (c *core) observe() {
 	}
 	if ev&tcpcore.EvEstablished != 0 && !c.told {
 		c.told = true
+		c.engine.HoldACK(c.now(), holdACK) // who dials mostly writes
 		c.host.Established()
 	}
 	c.spoiled = c.spoiled || ev&tcpcore.EvTrainsSpoiled != 0

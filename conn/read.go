@@ -49,6 +49,10 @@ func (c *core) receive(p []byte, peek bool) (n int, err error) {
 			c.pump()
 			return 0, c.readError(err)
 		}
+		if c.engine.ReleaseACK() {
+			c.pump() // lets go of the lock: something may have come meanwhile
+			continue
+		}
 		// While nobody else can take bytes out of their order, what comes next need not go by
 		// way of the receive buffer.
 		lent := !peek && c.engine.Lend(p)

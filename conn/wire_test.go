@@ -171,6 +171,19 @@ func newEnd(cfg tcpcore.Config, active bool, start time.Time, stop chan struct{}
 // called in a bubble.
 func pair(t *testing.T, cfg tcpcore.Config) (a, b *end) {
 	t.Helper()
+	a, b = strangers(t, cfg)
+	a.driver.Finish()
+	<-a.up
+	<-b.up
+	a.take()
+	b.take()
+	return a, b
+}
+
+// strangers are two ends of a wire, of which the first one sends its SYN when its driver is told to
+// finish.
+func strangers(t *testing.T, cfg tcpcore.Config) (a, b *end) {
+	t.Helper()
 	if err := cfg.Check(); err != nil {
 		t.Fatal(err)
 	}
@@ -193,11 +206,6 @@ func pair(t *testing.T, cfg tcpcore.Config) (a, b *end) {
 			}
 		}
 	})
-	a.driver.Finish()
-	<-a.up
-	<-b.up
-	a.take()
-	b.take()
 	return a, b
 }
 

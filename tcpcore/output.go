@@ -80,9 +80,10 @@ func (e *Engine) acknowledged() {
 	e.timer.stop(tDelayedACK)
 	// SACK blocks travel on pure ACKs, so that the segments of a train stay equal:
 	// what is owed to a hole is still owed.
-	if !e.sack || e.rcv.q.empty() && e.rcv.q.dup.Left == e.rcv.q.dup.Right {
+	if !e.owesSACK() {
 		e.ack.now = false
 	}
+	e.ack.held = false
 }
 
 // sendACK sends a pure ACK, or a keep-alive probe.

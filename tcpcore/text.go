@@ -9,6 +9,7 @@ import (
 // ackState is what is owed to the peer.
 type ackState struct {
 	now      bool // an ACK is due at once
+	held     bool // it was, and HoldACK put it off
 	pending  int  // bytes received since the last ACK
 	segments int  // and segments
 	// quick is how many ACKs more are not delayed, unless the connection is interactive:
@@ -197,6 +198,32 @@ func (e *Engine) ackDue() bool {
 		return a.segments >= 2
 	}
 	return false
+}
+
+// HoldACK puts off what is due at once for the peer's SYN or FIN, by d or Config.DelayedACK at
+// most: the user who is about to hear of it is likely to send or close, and that carries the ACK.
+// What is due for data, or for a hole in it, stays due, as do all with Config.QuickACKs or without
+// Config.DelayedACK.
+func (e *Engine) HoldACK(now Time, d time.Duration) {
+	if !e.ack.now || e.ack.pending > 0 || e.owesSACK() || e.cfg.DelayedACK < 0 || e.cfg.QuickACKs > 0 {
+		return
+	}
+	e.ack.now, e.ack.held = false, true
+	e.timer.arm(tDelayedACK, now.Add(min(d, e.cfg.DelayedACK)))
+}
+
+// ReleaseACK makes due what HoldACK put off, and reports whether there is anything.
+func (e *Engine) ReleaseACK() bool {
+	if !e.ack.held {
+		return false
+	}
+	e.ack.now, e.ack.held = true, false
+	return true
+}
+
+// owesSACK reports whether the peer is to hear of data that is out of order, or came twice.
+func (e *Engine) owesSACK() bool {
+	return e.sack && (!e.rcv.q.empty() || e.rcv.q.dup.Left != e.rcv.q.dup.Right)
 }
 
 // hurry has the next segments acknowledged at once: the peer begins, or begins anew, with
