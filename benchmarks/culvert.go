@@ -36,6 +36,14 @@ func culvertPlainStack() Stack {
 	return s
 }
 
+// culvertSingleStack is culvert with a system call for each segment, by the code for systems
+// that have no better.
+func culvertSingleStack() Stack {
+	s := culvertWith("culvert-single", "CUBIC, segments of 1440 bytes, one a system call", &transport.Config{MSS: ethernetMSS})
+	s.Env = []string{"CULVERT_NO_BATCH=1"}
+	return s
+}
+
 // culvertSharedStack is culvert with all of a process's connections on one socket.
 func culvertSharedStack() Stack {
 	s := culvertWith("culvert-shared", "CUBIC, a socket for all", nil)

@@ -31,14 +31,24 @@ const (
 	limitPatience = 5 * time.Millisecond
 )
 
+// limitCalls is how datagrams are handed to the system.
+type limitCalls uint8
+
+const (
+	offloaded limitCalls = iota // many in one piece, and several such a call
+	batched                     // several a call
+	single                      // one a call, by package net
+)
+
 func limitStacks() []Stack {
 	return []Stack{
-		limitStack("udp-gso", "raw UDP datagrams of 1452 bytes, GSO and GRO", true),
-		limitStack("udp-plain", "raw UDP datagrams of 1452 bytes, sendmmsg and recvmmsg", false),
+		limitStack("udp-gso", "raw UDP datagrams of 1452 bytes, GSO and GRO", offloaded),
+		limitStack("udp-plain", "raw UDP datagrams of 1452 bytes, sendmmsg and recvmmsg", batched),
+		limitStack("udp-single", "raw UDP datagrams of 1452 bytes, one a call of net.UDPConn", single),
 	}
 }
 
-func limitStack(name, about string, offload bool) Stack {
+func limitStack(name, about string, calls limitCalls) Stack {
 	return Stack{
 		Name: name, About: about, Limit: true,
 		Listen: func(addr string) (net.Listener, error) {
@@ -50,7 +60,7 @@ func limitStack(name, about string, offload bool) Stack {
 			if err != nil {
 				return nil, err
 			}
-			return &limitListener{u: u, offload: offload, taken: make(chan struct{}, 1), closed: make(chan struct{})}, nil
+			return &limitListener{u: u, calls: calls, taken: make(chan struct{}, 1), closed: make(chan struct{})}, nil
 		},
 		Dial: func(ctx context.Context, addr string) (net.Conn, error) {
 			var d net.Dialer
@@ -58,7 +68,7 @@ func limitStack(name, about string, offload bool) Stack {
 			if err != nil {
 				return nil, err
 			}
-			return newLimitConn(c.(*net.UDPConn), offload)
+			return newLimitConn(c.(*net.UDPConn), calls)
 		},
 	}
 }
@@ -66,7 +76,7 @@ func limitStack(name, about string, offload bool) Stack {
 // limitListener accepts one connection: whoever sends the first datagram.
 type limitListener struct {
 	u             *net.UDPConn
-	offload       bool
+	calls         limitCalls
 	taken, closed chan struct{}
 }
 
@@ -103,7 +113,7 @@ func (l *limitListener) Accept() (net.Conn, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	c, err := newLimitConn(l.u, l.offload)
+	c, err := newLimitConn(l.u, l.calls)
 	if err != nil {
 		return nil, err
 	}
@@ -115,9 +125,9 @@ func (l *limitListener) Accept() (net.Conn, error) {
 // one goroutine at a time.
 type limitConn struct {
 	*net.UDPConn
-	raw     syscall.RawConn
-	offload bool
-	window  uint64
+	raw    syscall.RawConn
+	calls  limitCalls
+	window uint64
 
 	out, in batch
 	pending [][]byte // what arrived, from next on not yet read
@@ -169,12 +179,12 @@ func (b *batch) call(trap, fd uintptr, hdrs []unix.Mmsghdr) int {
 	return int(n)
 }
 
-func newLimitConn(u *net.UDPConn, offload bool) (*limitConn, error) {
+func newLimitConn(u *net.UDPConn, calls limitCalls) (*limitConn, error) {
 	raw, err := u.SyscallConn()
 	if err != nil {
 		return nil, err
 	}
-	c := &limitConn{UDPConn: u, raw: raw, offload: offload, window: limitWindow}
+	c := &limitConn{UDPConn: u, raw: raw, calls: calls, window: limitWindow}
 	if cerr := raw.Control(func(fd uintptr) {
 		// As far as this process may; the second of each works without privileges.
 		for _, o := range []int{unix.SO_RCVBUF, unix.SO_RCVBUFFORCE, unix.SO_SNDBUF, unix.SO_SNDBUFFORCE} {
@@ -184,7 +194,7 @@ func newLimitConn(u *net.UDPConn, offload bool) (*limitConn, error) {
 		if granted, gerr := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF); gerr == nil {
 			c.window = min(limitWindow, max(4*limitDatagram, uint64(granted)/4))
 		}
-		if offload {
+		if calls == offloaded {
 			err = errors.Join(
 				unix.SetsockoptInt(int(fd), unix.SOL_UDP, unix.UDP_SEGMENT, limitDatagram),
 				unix.SetsockoptInt(int(fd), unix.SOL_UDP, unix.UDP_GRO, 1))
@@ -195,7 +205,7 @@ func newLimitConn(u *net.UDPConn, offload bool) (*limitConn, error) {
 		return nil, fmt.Errorf("UDP_SEGMENT and UDP_GRO: %w", err)
 	}
 	c.out, c.in = newBatch(64, limitDatagram), newBatch(64, 2048)
-	if offload {
+	if calls == offloaded {
 		c.out, c.in = newBatch(4, limitTrain), newBatch(8, 1<<16)
 	}
 	c.out.do = func(fd uintptr) bool {
@@ -238,6 +248,11 @@ func (c *limitConn) Write(p []byte) (int, error) {
 
 func (c *limitConn) send() error {
 	b := &c.out
+	for ; c.calls == single && b.from < b.n; b.from++ {
+		if _, err := c.UDPConn.Write(b.bufs[b.from][:b.iovs[b.from].Len]); err != nil {
+			return err
+		}
+	}
 	for b.from < b.n {
 		if err := c.raw.Write(b.do); err != nil {
 			return err
@@ -272,10 +287,15 @@ func (c *limitConn) await() error {
 
 // receive makes one call, and divides credit from data.
 func (c *limitConn) receive() error {
-	if err := c.raw.Read(c.in.do); err != nil {
+	if c.calls == single {
+		n, err := c.UDPConn.Read(c.in.bufs[0])
+		if err != nil {
+			return err
+		}
+		c.in.n, c.in.hdrs[0].Len = 1, uint32(n)
+	} else if err := c.raw.Read(c.in.do); err != nil {
 		return err
-	}
-	if c.in.errno != 0 {
+	} else if c.in.errno != 0 {
 		return fmt.Errorf("recvmmsg: %w", c.in.errno)
 	}
 	for i, h := range c.in.hdrs[:c.in.n] {

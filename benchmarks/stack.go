@@ -33,7 +33,8 @@ type Stack struct {
 // Stacks lists what there is to compare; culvert is the first.
 func Stacks() []Stack {
 	all := []Stack{
-		culvertStack(), culvertBBRStack(), culvertEthernetStack(), culvertPlainStack(), culvertSharedStack(),
+		culvertStack(), culvertBBRStack(), culvertEthernetStack(), culvertPlainStack(), culvertSingleStack(),
+		culvertSharedStack(),
 		Kernel("cubic"), Kernel("bbr"),
 		overTLS("culvert-tls", culvertStack()), overTLS("kernel-tls", Kernel("cubic")),
 		quicStack(), kcpStack(), gvisorStack(), sctpStack(),

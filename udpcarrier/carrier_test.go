@@ -19,10 +19,11 @@ var (
 	loopback6 = netip.IPv6Loopback()
 )
 
-// The tests switch GSO and GRO on and off themselves, whatever the environment says.
+// The tests switch batches, GSO and GRO on and off themselves, whatever the environment says.
 func TestMain(m *testing.M) {
 	os.Unsetenv("CULVERT_NO_GSO")
 	os.Unsetenv("CULVERT_NO_GRO")
+	os.Unsetenv("CULVERT_NO_BATCH")
 	m.Run()
 }
 

@@ -32,6 +32,8 @@
 // [Carrier.DistrustTrains]. By hand they are switched off with Options.NoGSO and
 // NoGRO, or for a whole process by setting the environment variables CULVERT_NO_GSO
 // and CULVERT_NO_GRO to 1. Stats and one line to Options.Logger tell of it.
+// CULVERT_NO_BATCH does without sendmmsg and recvmmsg as well: a datagram a call, and about
+// the services of the second column above. It shows what the code for other systems does.
 //
 // The socket's buffers are raised to Options.ReceiveBuffer and SendBuffer, beyond
 // net.core.rmem_max and wmem_max if the process may (CAP_NET_ADMIN), otherwise up to

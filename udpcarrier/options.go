@@ -33,7 +33,8 @@ type Options struct {
 	// slog.Default.
 	Logger *slog.Logger
 
-	// portable keeps to the code that works on every system (tests).
+	// portable keeps to the code that works on every system, one datagram a call, as does
+	// the environment variable CULVERT_NO_BATCH.
 	portable bool
 }
 
@@ -70,6 +71,7 @@ func (o *Options) check() error {
 func (o *Options) fill() {
 	o.NoGSO = o.NoGSO || switched("CULVERT_NO_GSO")
 	o.NoGRO = o.NoGRO || switched("CULVERT_NO_GRO")
+	o.portable = o.portable || switched("CULVERT_NO_BATCH")
 	if o.ReceiveBuffer == 0 {
 		o.ReceiveBuffer = defaultBuffer
 	}

@@ -67,6 +67,14 @@ func TestSwitches(t *testing.T) {
 		if s := open(Options{}); s.gro == off || !s.gso {
 			t.Errorf("CULVERT_NO_GRO=%s: GSO %v, GRO %v", value, s.gso, s.gro)
 		}
+		t.Setenv("CULVERT_NO_GRO", "")
+		t.Setenv("CULVERT_NO_BATCH", value)
+		c := must[*Carrier](t)(Listen("udp", at(loopback4, 0), Options{}))
+		if _, batches := c.link.(*batchLink); batches == off {
+			t.Errorf("CULVERT_NO_BATCH=%s: batches %v", value, batches)
+		}
+		c.Close()
+		t.Setenv("CULVERT_NO_BATCH", "")
 	}
 }
 

@@ -67,7 +67,7 @@ var (
 // tasks is all that there is to do, in the order of the tables.
 var tasks = []task{
 	{"bulk-1", "bulk, one connection", work.Work{Kind: work.Bulk, Conns: 1}, both,
-		slices.Concat(ours, []string{"culvert-1440", "culvert-plain"}, kernels, secure, peers, limits), anywhere, 0, 0},
+		slices.Concat(ours, []string{"culvert-1440", "culvert-plain", "culvert-single"}, kernels, secure, peers, limits, []string{"udp-single"}), anywhere, 0, 0},
 	{"bulk-2", "bulk, 2 connections", work.Work{Kind: work.Bulk, Conns: 2}, one,
 		slices.Concat(ours, kernels, []string{"quic-go"}), anywhere, 0, 0},
 	{"bulk-16", "bulk, 16 connections", work.Work{Kind: work.Bulk, Conns: 16}, one,
