@@ -21,3 +21,6 @@ func pollNow(fd uintptr, p *pollState) int16 {
 
 // readable reports whether a read of the socket would not wait.
 func readable(fd uintptr, p *pollState) bool { return pollNow(fd, p) != 0 }
+
+// waiting reports whether it is known that a read would not wait.
+func waiting(fd uintptr, p *pollState) bool { return readable(fd, p) }

@@ -108,9 +108,12 @@ type socketLink struct {
 	*socket
 
 	// Of whoever reads:
-	ready func(fd uintptr) bool
-	asked bool
-	poll  pollState
+	ready  func(fd uintptr) bool
+	look   func(fd uintptr)
+	asked  bool
+	more   bool  // what look found
+	failed error // what a call met with behind datagrams that were handed on first
+	poll   pollState
 }
 
 func newSocketLink(s *socket) *socketLink {
@@ -121,15 +124,20 @@ func newSocketLink(s *socket) *socketLink {
 		l.asked = true
 		return !first || readable(fd, &l.poll)
 	}
+	l.look = func(fd uintptr) { l.more = waiting(fd, &l.poll) }
 	return l
 }
 
-// socketBatch is a batch of one datagram and its buffers.
+// socketBatchSize is how many datagrams a batch has at most: each costs calls of its own, but
+// what is acknowledged together costs one acknowledgment (RFC 9293 MUST-58, MUST-59).
+const socketBatchSize = 16
+
+// socketBatch is a batch and its buffers, of which the system backs what is used.
 type socketBatch struct {
 	batch carrier.Batch
-	d     [1]carrier.Datagram
+	d     [socketBatchSize]carrier.Datagram
 	oob   [oobSize]byte
-	buf   [1 << 16]byte
+	buf   [socketBatchSize][1 << 16]byte
 }
 
 // oobSize is room for the control messages of one datagram to be sent: source address,
@@ -148,26 +156,25 @@ func init() {
 
 func (l *socketLink) read([]byte) (*carrier.Batch, error) {
 	for failures := 0; ; {
-		// The wait borrows nothing.
-		l.asked = false
-		err := l.raw.Read(l.ready)
+		err := l.failed
+		if l.failed = nil; err == nil {
+			// The wait borrows nothing.
+			l.asked = false
+			err = l.raw.Read(l.ready)
+		}
 		if err == nil {
 			b := socketBatches.Get().(*socketBatch)
-			var n, oobn, flags int
-			var from netip.AddrPort
-			n, oobn, flags, from, err = l.udp.ReadMsgUDPAddrPort(b.buf[:], b.oob[:])
-			if err == nil && flags&msgTrunc == 0 {
-				m := parseControl(b.oob[:oobn])
-				b.d[0] = carrier.Datagram{Peer: l.peer(from), Local: m.local, Data: b.buf[:n], TrafficClass: m.trafficClass}
-				if !b.d[0].Local.IsValid() {
-					b.d[0].Local = l.bound()
-				}
-				b.batch.Datagrams = b.d[:]
+			err = l.receive(b)
+			if len(b.batch.Datagrams) > 0 {
+				l.failed = err
 				return &b.batch, nil
 			}
 			socketBatches.Put(b)
 		}
-		if err == nil || isTruncation(err) {
+		if err == nil {
+			continue
+		}
+		if isTruncation(err) {
 			l.c.counts.truncated.Add(1)
 			continue
 		}
@@ -187,6 +194,32 @@ func (l *socketLink) read([]byte) (*carrier.Batch, error) {
 		}
 		return nil, err
 	}
+}
+
+// receive fills b with what has arrived; an error is that of the call behind it.
+func (l *socketLink) receive(b *socketBatch) error {
+	ds := b.d[:0]
+	defer func() { b.batch.Datagrams = ds }()
+	for i := range b.buf {
+		n, oobn, flags, from, err := l.udp.ReadMsgUDPAddrPort(b.buf[i][:], b.oob[:])
+		switch {
+		case err != nil:
+			return err
+		case flags&msgTrunc != 0:
+			l.c.counts.truncated.Add(1)
+		default:
+			m := parseControl(b.oob[:oobn])
+			d := carrier.Datagram{Peer: l.peer(from), Local: m.local, Data: b.buf[i][:n], TrafficClass: m.trafficClass}
+			if !d.Local.IsValid() {
+				d.Local = l.bound()
+			}
+			ds = append(ds, d)
+		}
+		if err := l.raw.Control(l.look); err != nil || !l.more {
+			break // the next call tells of an error
+		}
+	}
+	return nil
 }
 
 // peer names the sender of a datagram.
