@@ -26,7 +26,9 @@ func (e *Engine) inputNext(now Time, s *segment.Segment) bool {
 	}
 	e.keep.lastRecv, e.keep.probes, e.pers.unanswered = now, 0, 0
 	e.snd.wl1, e.snd.wl2 = r.nxt, e.snd.una // those of s
-	e.ecnReceive(s)
+	if e.ecn.on {
+		e.ecnReceive(s)
+	}
 	e.receiveNext(now, s.Payload)
 	return true
 }

@@ -174,6 +174,7 @@ func (e *Engine) consume(now Time, n int) {
 		e.rcv.lent = e.rcv.lent[:0] // a reader who lends gets one piece of the stream
 	}
 	e.consumed(now, n)
+	e.trimLater(now)
 }
 
 // Lend is for a reader who waits: until TakeBack, data that arrives in order goes
@@ -218,7 +219,6 @@ func (e *Engine) consumed(now Time, n int) {
 	if !e.ack.now && e.state.canReceive() && !e.rcv.hasFIN && e.windowUpdateDue() {
 		e.ack.now = true
 	}
-	e.trimLater(now)
 }
 
 // finReceived reports whether the peer's FIN has been processed.
