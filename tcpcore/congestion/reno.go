@@ -24,8 +24,9 @@ type RenoOptions struct {
 	// and not to half: where marks come from, queues are short (RFC 8511). Default: half.
 	ABE bool
 	// ByteLimit is L of RFC 3465: how many segments one acknowledgment counts for, at
-	// most, in slow start. Default: 2, which that RFC allows at most, and 1 after a timeout;
-	// more counts after a timeout, too.
+	// most, in slow start. More than 2 counts after a timeout, too. Default: L of RFC 9406
+	// while HyStart++ watches, any number where it is paced and else 8; otherwise 2, which
+	// RFC 3465 allows at most, and 1 after a timeout.
 	ByteLimit int
 	// NoHyStart ends slow start at a loss only, and does not pace it. Default: HyStart++,
 	// paced at 2*cwnd/SRTT once the round trip is longer than 1 ms.
@@ -37,9 +38,6 @@ func NewReno() Controller { return NewRenoWith(RenoOptions{})() }
 
 // NewRenoWith returns a maker of Reno controllers with the given options.
 func NewRenoWith(o RenoOptions) func() Controller {
-	if o.ByteLimit <= 0 {
-		o.ByteLimit = 2
-	}
 	return func() Controller { return &Reno{opt: o, aimd: aimd{Base: Base{Ssthresh: Infinite}}} }
 }
 
@@ -71,13 +69,7 @@ func (r *Reno) OnAck(a *Ack) {
 	}
 	acked := a.Acked
 	if r.slowStart() {
-		// RFC 3465 section 2.3: "MUST NOT use L > 2*SMSS bytes", and one segment in a slow
-		// start that follows a timeout, where an ACK also covers what arrived long ago.
-		limit := r.opt.ByteLimit * r.MSS
-		if r.afterTimeout && r.opt.ByteLimit <= 2 {
-			limit = r.MSS
-		}
-		acked = min(acked, limit)
+		acked = min(acked, r.byteLimit())
 		grow := acked
 		if hy {
 			grow = r.hystart.grow(acked)
@@ -89,13 +81,32 @@ func (r *Reno) OnAck(a *Ack) {
 		}
 	}
 	r.afterTimeout = r.afterTimeout && r.slowStart()
-	// RFC 5681 section 3.1, (3): one segment per window of acknowledged bytes.
+	// RFC 5681 section 3.1: "roughly 1 full-sized segment per round-trip time", in which as
+	// many are acknowledged as fit the window. What a halving leaves of one beyond that is not
+	// sent, and not waited for.
 	r.credit += acked
-	if r.credit >= r.Cwnd {
-		r.credit -= r.Cwnd
+	if full := r.Cwnd - r.Cwnd%r.MSS; r.credit >= full {
+		r.credit -= full
 		r.Cwnd += r.MSS
 	}
 	r.grew()
+}
+
+// byteLimit is L, in bytes. Receivers acknowledge what arrived together at once, ten segments and
+// more, and acknowledgments get lost: where each counts for two the window does not double.
+func (r *Reno) byteLimit() int {
+	switch {
+	case r.afterTimeout && r.opt.ByteLimit <= 2:
+		// An acknowledgment also covers what arrived long ago (RFC 3465 section 2.3).
+		return r.MSS
+	case r.opt.ByteLimit > 0:
+		return r.opt.ByteLimit * r.MSS
+	case r.firstSlowStart() && r.srtt > time.Millisecond:
+		return Infinite // RFC 9406 section 4.3, "L = infinity if paced"
+	case r.firstSlowStart():
+		return unpacedLimit * r.MSS
+	}
+	return 2 * r.MSS // RFC 3465 section 2.3: "MUST NOT use L > 2*SMSS bytes"
 }
 
 // OnLoss halves the window (RFC 5681 equation (4)); a timeout makes it one segment.

@@ -10,7 +10,7 @@ import (
 //
 // Shows: RFC3465-1.
 func TestRenoSlowStart(t *testing.T) {
-	f := newFeed(t, NewReno(), 10, 50*time.Millisecond)
+	f := newFeed(t, NewRenoWith(RenoOptions{NoHyStart: true})(), 10, 50*time.Millisecond)
 	f.ack(1)
 	f.want("one segment acknowledged", 11)
 	f.ack(2)
@@ -37,6 +37,39 @@ func TestRenoSlowStart(t *testing.T) {
 	wide := newFeed(t, NewRenoWith(RenoOptions{ByteLimit: 8})(), 10, 50*time.Millisecond)
 	wide.ack(20)
 	wide.want("twenty count for eight, as chosen", 18)
+}
+
+// TestRenoStretchACKs has a receiver acknowledge the initial window at once, as one does whose
+// system hands it over in a piece: with HyStart++ it doubles all the same, as what it grows by
+// is paced (RFC 9406 section 4.3), and grows by eight segments over the shortest paths, where it
+// is not.
+func TestRenoStretchACKs(t *testing.T) {
+	f := newFeed(t, NewReno(), 10, 50*time.Millisecond)
+	f.ack(10)
+	f.want("ten count for ten", 20)
+	f.ack(20)
+	f.want("and twenty for twenty", 40)
+
+	f = newFeed(t, NewReno(), 10, time.Millisecond/2)
+	f.ack(10)
+	f.want("unpaced, ten count for eight", 18)
+
+	f = newFeed(t, NewReno(), 10, 50*time.Millisecond)
+	f.lose(Timeout)
+	f.ack(5, afterRTO)
+	f.want("after a timeout, five count for one", 2)
+}
+
+// TestRenoFraction checks that what halving leaves of a segment, which is never sent, does
+// not make growth slower than a segment a round trip (RFC 5681 section 3.1).
+func TestRenoFraction(t *testing.T) {
+	f := newFeed(t, NewReno(), 15, 50*time.Millisecond)
+	f.lose(FastRetransmit)
+	f.want("half of fifteen", 7.5)
+	f.ack(7)
+	f.want("a round trip of seven", 8.5)
+	f.ack(8)
+	f.want("and of eight", 9.5)
 }
 
 // TestRenoAvoidance checks congestion avoidance: a segment per window acknowledged,
