@@ -37,7 +37,8 @@ func (e *Engine) frto(a *acked) bool {
 	return false
 }
 
-// roomForNew reports whether there is new data that the peer's window lets go.
+// roomForNew reports whether there is new data that the peer's window lets go, and of a size that
+// may be believed to arrive.
 func (e *Engine) roomForNew() bool {
-	return e.hasNew(e.sndEnd()) && e.snd.una.Add(e.snd.wnd).Sub(e.snd.nxt) > 0
+	return e.pmtu.cut == 0 && e.hasNew(e.sndEnd()) && e.snd.una.Add(e.snd.wnd).Sub(e.snd.nxt) > 0
 }

@@ -144,7 +144,7 @@ func (e *Engine) retransmit(now Time, t *Train) bool {
 		if !ok {
 			break
 		}
-		n := min(size, most, room)
+		n := min(e.pmtu.cutAgain(e, size), most, room)
 		if p := e.pipe(); !e.rec.first && p > 0 && p+n > e.window() {
 			e.pace.idle()
 			break
@@ -157,6 +157,7 @@ func (e *Engine) retransmit(now Time, t *Train) bool {
 		}
 		e.rec.first = false
 		e.spreadSent(now, n)
+		e.pmtu.cutSent(e, n)
 		e.sendRecord(now, &b, i)
 	}
 	if len(t.Buf) == 0 {
@@ -400,7 +401,7 @@ func (e *Engine) nextSize(now Time, end segment.Seq) (size int, fin, ok bool) {
 		s.limited = false // the peer's window is the limit
 		return 0, false, false
 	}
-	if e.spreadWaits() {
+	if e.spreadWaits() || e.pmtu.cut > 0 && e.sent.count[lost] > 0 {
 		return 0, false, false
 	}
 	if p := e.pipe(); p > 0 && p+size > e.window() && !e.wanted.beyond {

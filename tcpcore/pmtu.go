@@ -21,7 +21,12 @@ type pathMTU struct {
 	// what a report says of it, is likelier than any guess.
 	leap bool
 	next Time // no probe before; Never without anything to search for
-	most int  // data of the largest segment that arrived (maxsizeacked of RFC 5927 section 7.2)
+	// While it is open whether the path swallows full segments or was dead for a while, what is
+	// sent again is cut to cut, if not 0, but for one segment, test in the order of transmission.
+	cut     int
+	test    uint32
+	testing bool
+	most    int // data of the largest segment that arrived (maxsizeacked of RFC 5927 section 7.2)
 }
 
 // Constants of the search. Sizes are of the segment, so those that are MTUs elsewhere are
@@ -246,6 +251,7 @@ func (e *Engine) forgiveProbe(now Time, i int) bool {
 func (e *Engine) setPath(size int) {
 	was := e.snd.mss
 	e.pmtu.size = size
+	e.pmtu.decided()
 	e.setMSS()
 	if e.snd.mss == was {
 		return
@@ -309,25 +315,43 @@ func (e *Engine) TooBig(now Time, seq segment.Seq, mms int) bool {
 }
 
 // checkBlackHole is asked at each timeout: when full segments time out in a row, the path may
-// swallow what is too large for it (RFC 4821 section 7.7, RFC 8899 section 4.3). Segments are made
-// smaller, and what was there before is tried again once smaller ones pass.
+// swallow what is too large for it (RFC 4821 section 7.7, RFC 8899 section 4.3), or carry nothing
+// at all for a while. What is sent again is smaller in any case. Where full segments had arrived
+// before, an outage is likelier, and they are given up only when a smaller one has passed and one
+// of them has not; else at once.
 func (e *Engine) checkBlackHole(now Time) {
 	p := &e.pmtu
-	if !p.on || e.rec.timeouts < blackHoleAfter || e.sent.at(0).flags&recSYN != 0 {
+	switch {
+	case p.testing:
+		e.blackHole(now, p.cut)
+		return
+	case p.cut > 0:
+		p.cut = e.leastPath() // the base did not pass either, as far as is known
+		return
+	case !p.on || e.rec.timeouts < blackHoleAfter || e.sent.at(0).flags&recSYN != 0:
 		return
 	}
-	size := min(p.size, e.largest())
-	to, high := e.basePath(), size
-	if size <= to {
-		// The base does not pass either: it may be nothing that passes, and search_high stays
-		// what it was before the base was fallen back to.
-		to, high = e.leastPath(), p.high
+	to := e.basePath()
+	if min(p.size, e.largest()) <= to {
+		to = e.leastPath() // the base does not pass either
 	}
-	if e.sent.at(0).data() <= e.mssOf(to) || size <= to {
-		return
+	switch {
+	case e.sent.at(0).data() <= e.mssOf(to) || min(p.size, e.largest()) <= to:
+	case p.most > e.mssOf(to):
+		p.cut = to
+	default:
+		e.blackHole(now, to)
 	}
+}
+
+// blackHole makes segments smaller. What was there before is tried again once they pass.
+func (e *Engine) blackHole(now Time, to int) {
+	p := &e.pmtu
 	e.count.BlackHoles++
-	p.high, p.leap, p.probe = high, true, 0
+	if size := min(p.size, e.largest()); size > e.basePath() {
+		p.high = size // else it is still what it was before the base was fallen back to
+	}
+	p.leap, p.probe = true, 0
 	e.setPath(to)
 	e.searchPath(now)
 	if p.most <= e.snd.mss {
@@ -338,6 +362,37 @@ func (e *Engine) checkBlackHole(now Time) {
 		e.ctl.OnSpurious(time.Duration(now))
 	}
 }
+
+// cutAgain is how much of size octets may go out again at once. The first that may go whole, once
+// something has passed, is the test.
+func (p *pathMTU) cutAgain(e *Engine, size int) int {
+	if p.cut == 0 || !p.testing && e.rec.timeouts == 0 {
+		return size
+	}
+	return min(size, e.mssOf(p.cut))
+}
+
+// cutSent notes that size octets go out again.
+func (p *pathMTU) cutSent(e *Engine, size int) {
+	if p.cut > 0 && size > e.mssOf(p.cut) {
+		p.test, p.testing = e.sent.next, true
+	}
+}
+
+// testFailed reports whether record i, which is taken for lost, is the test of a black hole, marks
+// it as lost if so, and believes it: that is no sign of congestion.
+func (e *Engine) testFailed(now Time, i int) bool {
+	p := &e.pmtu
+	if !p.testing || e.sent.at(i).rate.order != p.test {
+		return false
+	}
+	e.sent.mark(i, lost)
+	e.blackHole(now, p.cut)
+	return true
+}
+
+// decided ends the doubt about a black hole.
+func (p *pathMTU) decided() { p.cut, p.testing = 0, false }
 
 // SetMMS tells what the carrier takes from now on, in bytes, header included: mms is the
 // largest segment that it believes fits the path, most the largest that it sends at all (0 is

@@ -245,22 +245,72 @@ func TestBlackHole(t *testing.T) {
 	s.check(s.e.Info().SendMSS == 1460, "MSS %d", s.e.Info().SendMSS)
 }
 
-// TestBlackHoleIsCongestion: where full segments had arrived before, a loss of all is
-// answered as any.
-func TestBlackHoleIsCongestion(t *testing.T) {
+// silence has the first of a hundred thousand octets arrive in a full segment, and the next time
+// out twice.
+func silence(t *testing.T, sentence string) (*script, *counting) {
 	cfg, ctl := counted(10)
-	s := newScript(t, "the path becomes narrower", cfg, Params{MMS: 1480, MaxMMS: 1480})
+	s := newScript(t, sentence, cfg, Params{MMS: 1480, MaxMMS: 1480})
 	s.active(optSACKOK())
 	s.flight(1)
 	s.advance(scriptRTT)
 	s.recv(ACK, 1, at(1))
 	s.write(100_000)
-	for s.e.Info().Timeouts < 2 {
+	for s.drain(); s.e.Info().Timeouts < 2; s.pump() {
 		s.drain()
 		s.wait(time.Minute)
 	}
-	s.check(s.e.Info().BlackHoles == 1 && len(ctl.losses) == 1 && ctl.losses[0].Cause == congestion.Timeout && s.e.Info().CongestionWindow < 2*1460,
-		"%d reactions, window %d", len(ctl.losses), s.e.Info().CongestionWindow)
+	s.want(ACK, at(1), 1, 1180)
+	s.want(ACK, at(1)+1180, 1, 280)
+	s.wantIdle()
+	s.check(s.e.Info().SendMSS == 1460 && s.e.Info().BlackHoles == 0, "full segments are given up although nothing passes")
+	// A smaller one passes: of the next two the first is the test.
+	s.advance(scriptRTT)
+	s.recv(ACK, 1, at(1)+1180)
+	s.want(ACK, at(2), 1, 1460)
+	return s, ctl
+}
+
+// TestBlackHoleIsCongestion: where full segments had arrived before, a loss of all is
+// answered as any, and one by one they are lost again, but smaller ones are not, before they are
+// given up (RFC 4821 section 7.7); that loss is no second reason to slow down (section 7.6.2).
+//
+// Shows: RFC4821-3.
+func TestBlackHoleIsCongestion(t *testing.T) {
+	s, ctl := silence(t, "the path becomes narrower")
+	s.recv(ACK, 1, at(2))
+	s.want(ACK, at(3), 1, 1180)
+	s.drain()
+	s.advance(scriptRTT)
+	s.recv(ACK, 1, at(2), optSACK(at(3), at(3)+1180))
+	s.want(ACK, at(2), 1, 1180)
+	s.want(ACK, at(2)+1180, 1, 280)
+	in := s.e.Info()
+	s.check(in.BlackHoles == 1 && in.SendMSS == 1180 && in.Timeouts == 2, "%d black holes, MSS %d, %d timeouts", in.BlackHoles, in.SendMSS, in.Timeouts)
+	s.check(len(ctl.losses) == 1 && ctl.losses[0].Cause == congestion.Timeout, "%d reactions", len(ctl.losses))
+
+	s, ctl = silence(t, "the path becomes narrower, and only a timeout tells")
+	for s.e.Info().Timeouts < 3 {
+		s.drain()
+		s.wait(time.Minute)
+	}
+	in = s.e.Info()
+	s.check(in.BlackHoles == 1 && in.SendMSS == 1180, "%d black holes, MSS %d", in.BlackHoles, in.SendMSS)
+	s.check(len(ctl.losses) == 1, "%d reactions", len(ctl.losses))
+}
+
+// TestOutageIsNoBlackHole: full segments that get through once the path is back are not given
+// up (RFC 4821 section 7.7, RFC 8899 section 4.3: a black hole is where only smaller ones do).
+//
+// Shows: RFC4821-3.
+func TestOutageIsNoBlackHole(t *testing.T) {
+	s, _ := silence(t, "the path is dead for a while")
+	s.advance(scriptRTT)
+	s.recv(ACK, 1, at(3))
+	for _, size := range s.sizes() {
+		s.check(size == 1460, "a segment of %d octets although full ones pass", size)
+	}
+	in := s.e.Info()
+	s.check(in.BlackHoles == 0 && in.SendMSS == 1460 && in.MTUProbes == 0, "%d black holes, MSS %d", in.BlackHoles, in.SendMSS)
 }
 
 // TestSetMMSOfProber: a refusal by the own system (EMSGSIZE) lowers, and takes back nothing that

@@ -127,7 +127,7 @@ func (e *Engine) rackDetect(now Time) (found int, news bool) {
 			break
 		}
 		k.queue.pop()
-		if e.forgiveProbe(now, i) {
+		if e.forgiveProbe(now, i) || e.testFailed(now, i) {
 			continue
 		}
 		found += e.markLost(now, i)

@@ -59,6 +59,9 @@ func (e *Engine) deliveredRecord(now Time, i int, s *segment.Segment, a *acked) 
 	e.count.SegmentsDelivered++
 	e.trains.arrived(r)
 	e.pmtu.most = max(e.pmtu.most, r.data())
+	if e.pmtu.cut > 0 && r.data() > e.mssOf(e.pmtu.cut) {
+		e.pmtu.decided() // full segments pass: it was an outage
+	}
 	if r.flags&recProbe != 0 {
 		e.mtuProbeArrived(now, r)
 	}

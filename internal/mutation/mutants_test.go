@@ -162,8 +162,13 @@ var mutants = []mutant{
 	},
 	{
 		name: "segments that vanish for their size go on as they are", file: "pmtu.go",
-		old: "if !p.on || e.rec.timeouts < blackHoleAfter ||", new: "if !p.on || e.rec.timeouts >= blackHoleAfter ||",
+		old: "case !p.on || e.rec.timeouts < blackHoleAfter ||", new: "case !p.on || e.rec.timeouts >= blackHoleAfter ||",
 		caughtBy: "TestBlackHole", more: true,
+	},
+	{
+		name: "an outage is taken for a black hole", file: "pmtu.go",
+		old: "case p.most > e.mssOf(to):", new: "case false:",
+		caughtBy: "TestOutageIsNoBlackHole", more: true,
 	},
 	{
 		name: "any losses behind the first of a train are the train's fault", file: "trains.go",
