@@ -108,6 +108,7 @@ var engineBars = []struct {
 	want       float64
 }{
 	{"Receive/lent", "ns per segment received", func(l engineLine) float64 { return l.Ns }, 60},
+	{"Send/gathered", "ns per segment sent", func(l engineLine) float64 { return l.Ns }, 40},
 	{"Send/in_place", "ns per segment sent", func(l engineLine) float64 { return l.Ns }, 40},
 	{"Receive/lent", "allocations per segment received", func(l engineLine) float64 { return l.Allocs }, 0},
 	{"Send/in_place", "allocations per segment sent", func(l engineLine) float64 { return l.Allocs }, 0},
