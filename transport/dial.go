@@ -200,7 +200,11 @@ func (d *Dialer) dial(ctx context.Context, below string, local, to netip.AddrPor
 		s = private
 	}
 	defer s.leave()
-	return s.dial(ctx, to, local.Port(), to.Port(), cfg)
+	c, err := s.dial(ctx, to, local.Port(), to.Port(), cfg)
+	if err != nil && local.Port() == 0 {
+		s.route = route{} // where this socket leads nobody may answer: the next dial has another
+	}
+	return c, err
 }
 
 // private returns the shard of a socket for one connection, with the caller as its user: one that

@@ -120,6 +120,35 @@ func TestLingeringIsUsedAgain(t *testing.T) {
 	})
 }
 
+// A socket on which a dial has failed is not used again, though records keep it open: its source
+// address may be gone, or its ports lead to a host that is.
+func TestLingeringAfterFailure(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		n := newMemNet()
+		eb := mustEndpoint(t, n.open("192.0.2.2:2222"), quick())
+		serveEcho(t, eb)
+		r := route{network: "udp", to: eb.s.local}
+		first := crowd(t, n, r, manyLinger)[0]
+		n.mu.Lock()
+		n.drop = func(netip.AddrPort, *carrier.Datagram) bool { return true }
+		n.mu.Unlock()
+		d := Dialer{Config: &Config{MSL: time.Hour}, Timeout: time.Millisecond}
+		if _, err := d.Dial("tcp", eb.s.local.String()); err == nil {
+			t.Fatal("a dial that nobody hears succeeds")
+		}
+		synctest.Wait()
+		lingering.mu.Lock()
+		last := lingering.order.Back().Value.(lingerer).s
+		lingering.mu.Unlock()
+		if last != first {
+			t.Error("the dial was not on the oldest socket")
+		}
+		if last.route == r {
+			t.Error("the socket is offered to the next dial")
+		}
+	})
+}
+
 // What is in TIME-WAIT on a socket that is used again and again is bounded.
 func TestLingeringRecordsAreBounded(t *testing.T) {
 	bubble(t, func(t *testing.T) {
