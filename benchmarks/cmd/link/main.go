@@ -120,6 +120,8 @@ func parse(args []string, w io.Writer) (options, error) {
 		switch f.Name {
 		case "path", "only", "rounds", "time", "fair-time", "seed", "buffer", "late-p99", "late-max":
 			o.args += fmt.Sprintf("-%s %s ", f.Name, f.Value)
+		case "quick", "want": // which judges a quick run
+			o.args += "-" + f.Name + " "
 		}
 	})
 	o.timeGiven = given["time"]

@@ -71,3 +71,26 @@ func TestShown(t *testing.T) {
 		t.Error("there is no sweep")
 	}
 }
+
+// TestShownOnce: whoever asks for the sweep besides has it as asked for, and once.
+func TestShownOnce(t *testing.T) {
+	o, err := parse([]string{"-docs", "x", "-path", "clean,sweep", "-only", "culvert-cubic"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := newPlan(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.entries) != 1+len(sweepLosses) {
+		t.Errorf("%d rows", len(p.entries))
+	}
+}
+
+// TestPageOfQuickRun: the page does not take a quick run for a full one.
+func TestPageOfQuickRun(t *testing.T) {
+	o, err := parse([]string{"-docs", "x", "-quick", "-path", "clean"}, nil)
+	if err != nil || o.args != "-path clean -quick " {
+		t.Errorf("the page says %q, %v", o.args, err)
+	}
+}

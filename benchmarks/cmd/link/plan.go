@@ -81,7 +81,7 @@ func newPlan(o options) (*plan, error) {
 			return nil, fmt.Errorf("-path: %w", err)
 		}
 	}
-	if o.docs != "" {
+	if o.docs != "" && !slices.Contains(o.paths, sweep) && !slices.Contains(o.paths, all) {
 		p.shown(o)
 	}
 	return p, nil
