@@ -78,6 +78,10 @@ type Placer interface {
 	// the data of one may be moved towards the beginning of p without a loss to those behind
 	// it. Datagrams without Heads that bring data come after all those, and do not lie in p.
 	ReadInto(p []byte) (*Batch, error)
+	// Reads reports whether ReadInto does for c what c's ReadBatch does. It does not for one that
+	// embeds the Placer and has a ReadBatch of its own, which would be passed by: false for
+	// whatever is not the Placer itself.
+	Reads(c Carrier) bool
 }
 
 // A Prober is a Carrier that tries datagrams larger than MMS says if it is given any: it

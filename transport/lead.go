@@ -16,7 +16,7 @@ import (
 // called at once when nobody will come back.
 type turn struct {
 	car    carrier.Interrupter // nil if nobody but the background may read
-	placer carrier.Placer      // car, if it is one
+	placer carrier.Placer      // car, if it is one itself
 	taken  atomic.Bool
 	// inside: a leader is in ReadBatch, or about to enter and look whether it may.
 	inside atomic.Bool
@@ -43,7 +43,9 @@ func (t *turn) init(car carrier.Carrier) {
 	t.called = make(chan struct{}, 1)
 	if car != nil && car.Caps().Interrupt {
 		t.car, _ = car.(carrier.Interrupter)
-		t.placer, _ = car.(carrier.Placer)
+		if p, ok := car.(carrier.Placer); ok && p.Reads(car) {
+			t.placer = p
+		}
 	}
 }
 

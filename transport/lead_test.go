@@ -258,6 +258,8 @@ type placer struct {
 	into chan []byte // of each ReadInto
 }
 
+func (placer) Reads(carrier.Carrier) bool { return true }
+
 func (p placer) ReadInto(b []byte) (*carrier.Batch, error) {
 	p.into <- b
 	return p.ReadBatch()

@@ -237,3 +237,84 @@ func TestCopyInPlace(t *testing.T) {
 	}
 	sameBytes(t, "the copy", got.Bytes(), want)
 }
+
+// sealed is a carrier around another one's, whose segments it changes.
+type sealed struct{ *udpcarrier.Carrier }
+
+func (s sealed) Caps() carrier.Caps {
+	c := s.Carrier.Caps()
+	c.Gather, c.Trains = false, false
+	return c
+}
+
+func (s sealed) WriteBatch(ds []carrier.Datagram) (int, error) {
+	for i := range ds {
+		for b := range ds[i].Segments {
+			d := ds[i]
+			d.Data, d.SegmentSize = bytes.Clone(b), 0
+			invert(d.Data)
+			s.Carrier.WriteBatch([]carrier.Datagram{d})
+		}
+	}
+	return len(ds), nil
+}
+
+func (s sealed) ReadBatch() (*carrier.Batch, error) {
+	b, err := s.Carrier.ReadBatch()
+	if err == nil {
+		for _, d := range b.Datagrams {
+			invert(d.Data)
+		}
+	}
+	return b, err
+}
+
+func invert(b []byte) {
+	for i := range b {
+		b[i] ^= 0xFF
+	}
+}
+
+// A carrier that embeds one which places data, and reads in a way of its own, is read in that way,
+// also by who leads.
+func TestEmbeddedPlacer(t *testing.T) {
+	open := func() *transport.Endpoint {
+		c, err := udpcarrier.Listen("udp", netip.MustParseAddrPort("127.0.0.1:0"), udpcarrier.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := transport.NewEndpoint(sealed{c}, quick())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { e.Close() })
+		return e
+	}
+	a, b := open(), open()
+	l, err := b.Listen(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		if s, err := l.Accept(); err == nil {
+			io.Copy(s, s)
+		}
+	}()
+	c, err := a.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(10 * time.Second))
+	got := make([]byte, 20000)
+	for i := range 50 {
+		want := content(i, len(got))
+		if _, err := c.Write(want); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(c, got); err != nil {
+			t.Fatalf("message %d: %v", i, err)
+		}
+		sameBytes(t, "the echo", got, want)
+	}
+}

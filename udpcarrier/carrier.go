@@ -75,6 +75,9 @@ func (c *Carrier) ReadInto(p []byte) (*carrier.Batch, error) {
 	return b, err
 }
 
+// Reads reports whether as is c itself, not something around it; see carrier.Placer.
+func (c *Carrier) Reads(as carrier.Carrier) bool { return as == carrier.Carrier(c) }
+
 // Interrupt calls back whoever is in ReadBatch; see carrier.Interrupter. It does nothing
 // without Caps.Interrupt, which a plain net.PacketConn lacks.
 func (c *Carrier) Interrupt() {
