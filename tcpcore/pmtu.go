@@ -26,7 +26,9 @@ type pathMTU struct {
 	cut     int
 	test    uint32
 	testing bool
-	most    int // data of the largest segment that arrived (maxsizeacked of RFC 5927 section 7.2)
+	// doubt is the last cut of an episode that ended without a test, until a larger segment arrives.
+	doubt int
+	most  int // data of the largest segment that arrived (maxsizeacked of RFC 5927 section 7.2)
 }
 
 // Constants of the search. Sizes are of the segment, so those that are MTUs elsewhere are
@@ -318,7 +320,7 @@ func (e *Engine) TooBig(now Time, seq segment.Seq, mms int) bool {
 // swallow what is too large for it (RFC 4821 section 7.7, RFC 8899 section 4.3), or carry nothing
 // at all for a while. What is sent again is smaller in any case. Where full segments had arrived
 // before, an outage is likelier, and they are given up only when a smaller one has passed and one
-// of them has not; else at once.
+// of them has not; else at once, also where the last time left that open.
 func (e *Engine) checkBlackHole(now Time) {
 	p := &e.pmtu
 	switch {
@@ -337,7 +339,7 @@ func (e *Engine) checkBlackHole(now Time) {
 	}
 	switch {
 	case e.sent.at(0).data() <= e.mssOf(to) || min(p.size, e.largest()) <= to:
-	case p.most > e.mssOf(to):
+	case p.most > e.mssOf(to) && p.doubt == 0:
 		p.cut = to
 	default:
 		e.blackHole(now, to)
@@ -392,7 +394,23 @@ func (e *Engine) testFailed(now Time, i int) bool {
 }
 
 // decided ends the doubt about a black hole.
-func (p *pathMTU) decided() { p.cut, p.testing = 0, false }
+func (p *pathMTU) decided() { p.cut, p.testing, p.doubt = 0, false, 0 }
+
+// adjourned keeps the doubt where all was repaired in pieces: new timeouts will tell.
+func (p *pathMTU) adjourned() {
+	if p.cut > 0 {
+		p.doubt = p.cut
+	}
+	p.cut, p.testing = 0, false
+}
+
+// arrived takes note of a segment with size octets of data.
+func (p *pathMTU) arrived(e *Engine, size int) {
+	p.most = max(p.most, size)
+	if cut := max(p.cut, p.doubt); cut > 0 && size > e.mssOf(cut) {
+		p.decided() // full segments pass: it was an outage
+	}
+}
 
 // SetMMS tells what the carrier takes from now on, in bytes, header included: mms is the
 // largest segment that it believes fits the path, most the largest that it sends at all (0 is

@@ -246,8 +246,8 @@ func TestBlackHole(t *testing.T) {
 }
 
 // silence has the first of a hundred thousand octets arrive in a full segment, and the next time
-// out twice.
-func silence(t *testing.T, sentence string) (*script, *counting) {
+// out twice. What passes then brings a window.
+func silence(t *testing.T, sentence string, window int) (*script, *counting) {
 	cfg, ctl := counted(10)
 	s := newScript(t, sentence, cfg, Params{MMS: 1480, MaxMMS: 1480})
 	s.active(optSACKOK())
@@ -265,6 +265,7 @@ func silence(t *testing.T, sentence string) (*script, *counting) {
 	s.check(s.e.Info().SendMSS == 1460 && s.e.Info().BlackHoles == 0, "full segments are given up although nothing passes")
 	// A smaller one passes: of the next two the first is the test.
 	s.advance(scriptRTT)
+	s.peerWindow = uint16(window)
 	s.recv(ACK, 1, at(1)+1180)
 	s.want(ACK, at(2), 1, 1460)
 	return s, ctl
@@ -276,7 +277,7 @@ func silence(t *testing.T, sentence string) (*script, *counting) {
 //
 // Shows: RFC4821-3.
 func TestBlackHoleIsCongestion(t *testing.T) {
-	s, ctl := silence(t, "the path becomes narrower")
+	s, ctl := silence(t, "the path becomes narrower", 60_000)
 	s.recv(ACK, 1, at(2))
 	s.want(ACK, at(3), 1, 1180)
 	s.drain()
@@ -288,7 +289,10 @@ func TestBlackHoleIsCongestion(t *testing.T) {
 	s.check(in.BlackHoles == 1 && in.SendMSS == 1180 && in.Timeouts == 2, "%d black holes, MSS %d, %d timeouts", in.BlackHoles, in.SendMSS, in.Timeouts)
 	s.check(len(ctl.losses) == 1 && ctl.losses[0].Cause == congestion.Timeout, "%d reactions", len(ctl.losses))
 
-	s, ctl = silence(t, "the path becomes narrower, and only a timeout tells")
+	s, ctl = silence(t, "the path becomes narrower, and only a timeout tells", 280+1460)
+	s.advance(scriptRTT)
+	s.peerWindow = 1460
+	s.recv(ACK, 1, at(2)) // all that is in flight is the test
 	for s.e.Info().Timeouts < 3 {
 		s.drain()
 		s.wait(time.Minute)
@@ -303,7 +307,7 @@ func TestBlackHoleIsCongestion(t *testing.T) {
 //
 // Shows: RFC4821-3.
 func TestOutageIsNoBlackHole(t *testing.T) {
-	s, _ := silence(t, "the path is dead for a while")
+	s, _ := silence(t, "the path is dead for a while", 60_000)
 	s.advance(scriptRTT)
 	s.recv(ACK, 1, at(3))
 	for _, size := range s.sizes() {
@@ -348,4 +352,70 @@ func TestSetMMSOfProbe(t *testing.T) {
 	s.drain()
 	in := s.e.Info()
 	s.check(refused > 0 && refused < 20 && in.SendMSS == 1460, "%d segments were refused, MSS %d", refused, in.SendMSS)
+}
+
+// TestBlackHoleBetweenMessages: a message of one segment leaves nothing to test the path with,
+// and the next is not to time out all over again.
+//
+// Shows: RFC4821-3.
+func TestBlackHoleBetweenMessages(t *testing.T) {
+	s := newScript(t, "the path becomes narrower, under messages of a segment each", Config{NoTailLossProbe: true}, Params{MMS: 1480, MaxMMS: 1480})
+	s.active(optSACKOK())
+	s.flight(1)
+	s.advance(scriptRTT)
+	s.recv(ACK, 1, at(1))
+	for i := 1; i <= 3; i++ {
+		s.write(1460)
+		for una := at(i); una < at(i+1); {
+			if s.pump(); len(s.out) == 0 {
+				s.wait(time.Minute)
+			}
+			for _, g := range s.drain() {
+				if seq := relative(g.Seq, s.iss); len(g.Payload) <= 1180 && seq == una {
+					una += len(g.Payload)
+				}
+			}
+			s.advance(scriptRTT)
+			s.recv(ACK, 1, una)
+		}
+	}
+	in := s.e.Info()
+	s.check(in.BlackHoles == 1 && in.SendMSS == 1180 && in.Timeouts == 4, "%d black holes, MSS %d, %d timeouts", in.BlackHoles, in.SendMSS, in.Timeouts)
+}
+
+// TestSpuriousTimeoutsAreNoBlackHole: the original comes late, and was not too large.
+func TestSpuriousTimeoutsAreNoBlackHole(t *testing.T) {
+	s := newScript(t, "a segment is late, and times out twice", Config{NoTailLossProbe: true}, Params{MMS: 1480, MaxMMS: 1480})
+	s.active(optSACKOK(), optTSOn())
+	s.write(1448)
+	s.drain()
+	s.advance(scriptRTT)
+	s.recv(ACK, 1, 1449)
+	s.write(1448)
+	s.drain()
+	echo := s.tsRecent
+	for s.e.Info().Timeouts < 2 {
+		s.wait(time.Minute)
+		s.drain()
+	}
+	s.recv(ACK, 1, 1+2*1448, optTSEcr(echo))
+	in := s.e.Info()
+	s.check(in.SpuriousTimeouts == 1, "%d spurious timeouts", in.SpuriousTimeouts)
+	s.check(s.e.pmtu.cut == 0, "what is sent again would still be cut to %d", s.e.pmtu.cut)
+}
+
+// TestTimeoutOfMoreThanTheTest: what is smaller than the test is lost, too, and that is congestion.
+//
+// Shows: RFC5681-3.
+func TestTimeoutOfMoreThanTheTest(t *testing.T) {
+	s, ctl := silence(t, "the path is dead again", 60_000)
+	s.advance(scriptRTT)
+	s.recv(ACK, 1, at(2)) // the window grows
+	s.drain()
+	s.check(s.e.pipe() > 1460, "%d octets are in flight", s.e.pipe())
+	for s.e.Info().Timeouts < 3 {
+		s.drain()
+		s.wait(time.Minute)
+	}
+	s.check(len(ctl.losses) == 2 && s.e.Info().CongestionWindow <= 1460, "%d reactions, window %d", len(ctl.losses), s.e.Info().CongestionWindow)
 }

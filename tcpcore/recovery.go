@@ -174,7 +174,7 @@ func (e *Engine) endRecovery(now Time, a *acked) {
 	a.ended = r.phase
 	a.delivered = max(0, a.delivered-r.credit) // the rest was counted before
 	r.phase, r.credit, r.first = open, 0, false
-	e.pmtu.decided() // what else is in doubt, new timeouts will tell
+	e.pmtu.adjourned()
 	r.undo.ended(e)
 }
 
@@ -239,7 +239,8 @@ func (e *Engine) retransmitTimeout(now Time) {
 	}
 	r.undo.again()
 	found := e.giveUp(now)
-	if r.timeouts == 1 && !e.pmtu.testing {
+	if r.timeouts == 1 && !(e.pmtu.testing && found <= e.snd.mss) {
+		// The test of a black hole may be lost for its size; what else is lost was smaller.
 		e.congestionEvent(now, congestion.Timeout, found, 0)
 	}
 	e.checkBlackHole(now)

@@ -98,7 +98,7 @@ func (b *trainer) addRun(seq segment.Seq, size, n int) {
 // behind it does not say too: both were in flight and sent once, in order.
 func (e *Engine) popRun() {
 	q := &e.sent
-	if e.rack.valid && q.at(0).seq.Less(e.rack.fack) || e.pmtu.cut > 0 {
+	if e.rack.valid && q.at(0).seq.Less(e.rack.fack) || e.pmtu.cut+e.pmtu.doubt > 0 {
 		return // it comes late, and RACK is to know; or its size matters
 	}
 	r, n, una := q.at(0), 0, e.snd.una

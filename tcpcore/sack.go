@@ -58,10 +58,7 @@ func (e *Engine) deliveredRecord(now Time, i int, s *segment.Segment, a *acked) 
 	r := e.sent.at(i)
 	e.count.SegmentsDelivered++
 	e.trains.arrived(r)
-	e.pmtu.most = max(e.pmtu.most, r.data())
-	if e.pmtu.cut > 0 && r.data() > e.mssOf(e.pmtu.cut) {
-		e.pmtu.decided() // full segments pass: it was an outage
-	}
+	e.pmtu.arrived(e, r.data())
 	if r.flags&recProbe != 0 {
 		e.mtuProbeArrived(now, r)
 	}

@@ -120,6 +120,7 @@ func (e *Engine) undo(now Time) {
 	u := &e.rec.undo
 	if u.timeout {
 		e.count.SpuriousTimeouts++
+		e.pmtu.decided() // it was not too large
 		// The first segment had arrived; but it may be an outage that ended, which took
 		// what followed. A probe tells, and SRTT is no guide now to when to send one.
 		e.wanted.tlp = e.sack && !e.tlp.active

@@ -167,7 +167,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "an outage is taken for a black hole", file: "pmtu.go",
-		old: "case p.most > e.mssOf(to):", new: "case false:",
+		old: "case p.most > e.mssOf(to) && p.doubt == 0:", new: "case false:",
 		caughtBy: "TestOutageIsNoBlackHole", more: true,
 	},
 	{
