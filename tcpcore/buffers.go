@@ -64,7 +64,7 @@ func (t *rightSize) offered(now Time, edge segment.Seq) {
 func (t *rightSize) arrived(now Time, nxt segment.Seq) {
 	if t.timing && t.edge.LessEq(nxt) {
 		t.timing = false
-		t.rtt.sample(now, now.Sub(t.at))
+		t.sample(now, now.Sub(t.at))
 	}
 }
 
@@ -77,8 +77,26 @@ func (t *rightSize) echoed(now Time, clock, echo uint32) {
 	t.echo = echo
 	// A tick of the clock more, so that it is not less than the round trip.
 	if ticks := int32(clock - echo); ticks >= 0 {
-		t.rtt.sample(now, (time.Duration(ticks)+1)*time.Millisecond)
+		t.sample(now, (time.Duration(ticks)+1)*time.Millisecond)
 	}
+}
+
+// A path that has become more than headroom times as long, and longer than farTrip, is believed
+// after longAfter to twice that, and not when the lowest of the samples is forgotten: until then
+// its buffer would be a fraction of what it wants. Less may be the path's own queue.
+const (
+	farTrip   = 20 * time.Millisecond
+	longAfter = 30 * time.Second
+)
+
+// sample takes what a round trip lasts at most.
+func (t *rightSize) sample(now Time, d time.Duration) {
+	l := &t.rtt
+	far := func(d, than time.Duration) bool { return than > 0 && d > farTrip && d > headroom*than }
+	if now.Sub(l.since) > longAfter && (far(d, l.window) || far(l.window, l.last)) {
+		l.begin(now)
+	}
+	l.sample(now, d)
 }
 
 // consumed takes note of n bytes that were read out of a buffer of size, and lets it grow to

@@ -164,6 +164,37 @@ func TestTunedReceive(t *testing.T) {
 	}
 }
 
+// TestTunedLonger: a path that becomes much longer has the buffer that it wants within a minute
+// or so, and a queue for a while does not count as that.
+func TestTunedLonger(t *testing.T) {
+	const rate, limit = 20_000_000, 32 << 20 // bytes per second
+	var r rightSize
+	now := pathEpoch
+	// over reads what the path brings over d in round trips of rtt, as far as the buffer lets it.
+	over := func(d, rtt time.Duration) {
+		for end := now.Add(d); now < end; {
+			size := max(r.size, tunedReceive)
+			n := min(int(rate*rtt.Seconds()), size)
+			now = now.Add(rtt)
+			r.sample(now, rtt)
+			r.consumed(now, n, limit, size, 0)
+		}
+	}
+	over(10*time.Second, 4*ms)
+	near := r.size
+	over(25*time.Second, 100*ms) // a queue
+	over(time.Second, 4*ms)
+	over(25*time.Second, 100*ms)
+	over(time.Second, 4*ms)
+	if r.size != near {
+		t.Errorf("with a queue now and then the buffer is %d, without %d", r.size, near)
+	}
+	over(70*time.Second, 100*ms)
+	if want := int(rate * 0.1 * 2); r.size < want {
+		t.Errorf("the buffer is %d, the path wants %d", r.size, want)
+	}
+}
+
 // TestTunedSend: Write takes twice the congestion window, no less than it began with, and no
 // more than the peer's window or MaxSendBuffer make sense of.
 func TestTunedSend(t *testing.T) {

@@ -19,7 +19,7 @@ type lowest struct {
 
 func (l *lowest) sample(now Time, d time.Duration) {
 	if now.Sub(l.since) > minWindow {
-		l.last, l.window, l.since = l.window, 0, now
+		l.begin(now)
 	}
 	if l.window == 0 || d < l.window {
 		l.window = d
@@ -29,6 +29,9 @@ func (l *lowest) sample(now Time, d time.Duration) {
 		l.min = min(l.min, l.last)
 	}
 }
+
+// begin begins another window of samples.
+func (l *lowest) begin(now Time) { l.last, l.window, l.since = l.window, 0, now }
 
 // granularity is G of RFC 6298 section 2.
 const granularity = time.Millisecond
