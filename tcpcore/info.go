@@ -13,7 +13,7 @@ type Info struct {
 
 	SendMSS, ReceiveMSS int // data bytes of a full segment that we send (options taken off); of the largest seen
 	CongestionWindow    int
-	SlowStartThreshold  int   // math.MaxInt until the first loss
+	SlowStartThreshold  int   // math.MaxInt until slow start ended, by a loss or HyStart++; with BBR always
 	PacingRate          int64 // bytes per second; 0 is unpaced
 	InFlight            int   // sent, and neither acknowledged nor taken for lost
 	Unacked             int   // SND.NXT-SND.UNA

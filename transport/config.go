@@ -196,7 +196,7 @@ type Config struct {
 	// it blocks for so many seconds at most; negative, it discards the data and
 	// resets the connection. conn.Conn.SetLinger changes it. Default 0: Close
 	// returns at once and delivery goes on in the background, for as long as the process
-	// lives: a program that exits after Close wants a positive one.
+	// lives: a program that exits after Close wants a positive one. At most 65535.
 	Linger int
 	// Backlog bounds a listener's connections that are half open or not yet
 	// accepted, together: 1 to 1,000,000. ListenConfig.Backlog goes before it.
@@ -205,7 +205,7 @@ type Config struct {
 	// Sockets is how many UDP sockets a Listen, or an Endpoint that is bound to "host:port", opens
 	// on its port, 1 to 64, each read by a goroutine of its own: for many connections on many
 	// processors. Linux keeps a peer at one of them for as long as its address is the same
-	// (SO_REUSEPORT); elsewhere, and over Net, there is one. A socket that is there already
+	// (SO_REUSEPORT); elsewhere, over Net and in raw IPv4, there is one. A socket that is there already
 	// stays as it is. Default 1, which a single connection is fastest with.
 	Sockets int
 }
@@ -213,6 +213,7 @@ type Config struct {
 const (
 	maxBacklog = 1000000
 	maxSockets = 64 // which flow.touched has bits for
+	maxLinger  = 65535
 )
 
 // settings are a Config that was checked, in the form that connections want.
@@ -313,6 +314,9 @@ func (c *Config) settings() (*settings, error) {
 	}
 	if c.Sockets < 0 || c.Sockets > maxSockets {
 		return nil, fmt.Errorf("Config.Sockets: %d is outside of 1..%d", c.Sockets, maxSockets)
+	}
+	if c.Linger > maxLinger {
+		return nil, fmt.Errorf("Config.Linger: %d seconds are more than %d", c.Linger, maxLinger)
 	}
 	// As SetLinger counts: below zero is the background, zero discards.
 	switch s.conn.Linger = c.Linger; {

@@ -17,7 +17,8 @@ import (
 )
 
 // Dial connects to "host:port" on a network, "tcp", "tcp4", "tcp6" or "ip4:tcp", as
-// net.Dial does. The connection is a *conn.Conn.
+// net.Dial does. The connection is a *conn.Conn. Whoever exits right after Close wants
+// Config.Linger.
 func Dial(network, address string) (net.Conn, error) {
 	return new(Dialer).Dial(network, address)
 }
@@ -39,7 +40,7 @@ type Dialer struct {
 	// port, that is the port of UDP and of the TCP header, and the socket is shared with
 	// a listener and other dials of this process on the same address; so two hosts
 	// that dial each other's ports meet (RFC 9293 section 3.5, simultaneous open), unless
-	// a NAT changes a port.
+	// a NAT changes a port. Repeat what is refused: it came before the other's socket was open.
 	// Default the system's choice.
 	LocalAddr net.Addr
 	// FallbackDelay is how long to wait for one address family before the other one is

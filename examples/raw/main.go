@@ -6,8 +6,8 @@
 //	raw get URL                                a download, for example from nginx
 //
 // The server has one page, so many octets long, and says in X-Sha256 what their SHA-256
-// is. The downloader prints the SHA-256 of what it got. Run it where the other end is
-// on another host, or in another network namespace.
+// is. The downloader prints the SHA-256 of what it got. The other end may be on the same
+// host, on another one, or in another network namespace.
 package main
 
 import (

@@ -18,7 +18,8 @@ This page is written by
 
 and holds what one run found, on one machine. Figures drift from run to run by 20 %% and
 more, and between machines by more than that: compare within this page only, and run the
-command yourself.
+command yourself. The first table is of what the project wants to reach; MISSED is what it does not
+yet. What culvert and others carry is in the tables behind it.
 
 | | |
 |---|---|
@@ -38,6 +39,7 @@ of both processes, user and system, within the same window; what the kernel does
 on other accounts is not in it. Writes and reads are of 256 KiB with one or two connections
 and of 64 KiB with more. In a ping-pong one side waits for the other; times are those of
 the round trip, from before Write until after Read, and processor time is per round trip.
+wrk speaks kernel TCP only: it shows that our own client is no worse.
 Jain's index tells how alike the goodputs of the connections are: 1 where all have the same,
 1/n where one of n has all.
 "Sent again" is in segments, of all connections and warm-up included; only culvert tells it, all

@@ -27,7 +27,9 @@ const usage = `Compare the kernel's TCP, quic-go, kcp-go and culvert over an emu
   go run ./cmd/link -quick                a few seconds, to see that it works
   go run ./cmd/link -docs ../docs         write docs/link.md and its plots: the bars and a sweep
 
-Needs Linux and root, for two network namespaces with a TUN device each.
+Needs Linux and root, for two network namespaces with a TUN device each. "late" is how much later
+than the path says the emulator forwarded a packet; "longest gap" is the longest time without anything
+to read, "resumed" the time from the end of an outage to what was sent next.
 
 Flags:
 `
