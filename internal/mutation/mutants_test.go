@@ -22,7 +22,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "a timeout leaves the congestion window", file: "recovery.go",
-		old: "	if r.timeouts == 1 && !e.pmtu.testing {\n		e.congestionEvent(", new: "	if r.timeouts < 0 {\n		e.congestionEvent(",
+		old: "e.congestionEvent(now, congestion.Timeout, found, 0)", new: "_ = found",
 		caughtBy: "TestTimeoutWindow", more: true,
 	},
 	{

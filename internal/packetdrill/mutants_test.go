@@ -27,7 +27,7 @@ var mutants = []mutant{
 	{"RTTVAR is updated after SRTT", "rtt.go",
 		"		diff := r.srtt - d\n", "		if on() {\n			r.srtt += (d - r.srtt) / 8\n		}\n		diff := r.srtt - d\n", "rto"},
 	{"a timeout leaves the congestion window", "recovery.go",
-		"	if r.timeouts == 1 && !e.pmtu.testing {\n		e.congestionEvent(", "	if r.timeouts == 1 && !e.pmtu.testing && !on() {\n		e.congestionEvent(", "rto"},
+		"		e.congestionEvent(now, congestion.Timeout, found, 0)\n", "		if !on() {\n			e.congestionEvent(now, congestion.Timeout, found, 0)\n		}\n", "rto"},
 	{"the initial window has no bound", "output.go",
 		"if p := e.pipe(); p > 0 && p+size > e.window() && !e.wanted.beyond {", "if p := e.pipe(); p > 0 && p+size > e.window() && !e.wanted.beyond && !on() {", "recovery"},
 	{"the second duplicate ACK retransmits", "newreno.go",
