@@ -92,7 +92,7 @@ func TestConfigErrors(t *testing.T) {
 		"Config.HopLimit":          {HopLimit: 256},
 		"Config.Backlog":           {Backlog: -1},
 		"Config.Sockets":           {Sockets: 65},
-		"Config.Linger":            {Linger: int(5 * time.Second)},
+		"Config.Linger":            {Linger: maxLinger + 1},
 	} {
 		if _, err := c.settings(); err == nil || !strings.HasPrefix(err.Error(), want+": ") {
 			t.Errorf("%s: %v", want, err)
