@@ -13,6 +13,7 @@ import (
 var narrowPaths = []pathSpec{
 	{name: "MTU 1400, told", rate: 50 * mbit, rtt: 40 * ms, queue: 250_000, mtu: 1400, told: true},
 	{name: "MTU 1400, silent", rate: 50 * mbit, rtt: 40 * ms, queue: 250_000, mtu: 1400},
+	{name: "MTU 1200, silent", rate: 50 * mbit, rtt: 40 * ms, queue: 250_000, mtu: 1200}, // less than the base
 	{name: "MTU 1480, 1400, 1480", rate: 50 * mbit, rtt: 40 * ms, queue: 250_000, mtu: 1480, mtuSteps: []mtuStep{{2500 * ms, 1400}, {5000 * ms, 1480}}},
 	{name: "MTU 1480, 2 s outage", rate: 50 * mbit, rtt: 40 * ms, queue: 250_000, mtu: 1480, outage: [2]time.Duration{3 * time.Second, 5 * time.Second}},
 	{name: "MTU 9000 instead of 1480", rate: 50 * mbit, rtt: 40 * ms, queue: 250_000, mtu: 9000, wide: 9000},
