@@ -229,8 +229,8 @@ func (e *Engine) mtuProbeFailed(now Time, r *record, alone bool) {
 		pause *= 5 // section 7.6.3
 	}
 	p.next = now.Add(min(pause, raiseAfter))
-	if p.leap && p.size == e.leastPath() {
-		p.high = min(p.high, e.basePath()) // which did not pass when it was fallen back to, either
+	if base := e.basePath(); p.leap && p.size == e.leastPath() && p.size < base {
+		p.high = min(p.high, base) // which did not pass when it was fallen back to, either
 	}
 	if p.tries++; p.leap || p.tries >= maxProbes {
 		p.high, p.tries, p.leap = max(p.size, min(p.high, size-1)), 0, false
