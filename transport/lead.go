@@ -199,10 +199,11 @@ func (f *flow) Lead(stop *atomic.Bool, reading bool) {
 
 // readFor reads a batch for who leads. What it has lent is asked for each time: data may have come.
 func (f *flow) readFor(reading bool) (*carrier.Batch, error) {
-	if t := &f.s.turn; !reading || t.placer == nil {
-		return t.car.ReadBatch()
+	t := &f.s.turn
+	if reading && t.placer != nil {
+		return t.placer.ReadInto(f.driver.Lent())
 	}
-	return f.s.turn.placer.ReadInto(f.driver.Lent())
+	return t.car.ReadBatch()
 }
 
 // Rouse calls a leader back who waits for the carrier.

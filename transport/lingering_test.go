@@ -17,50 +17,44 @@ import (
 func TestLingeringIsBounded(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		n := newMemNet()
-		cfg := mustSettings(t, &Config{MSL: time.Hour})
-		eb := mustEndpoint(t, n.open("192.0.2.2:2222"), quick())
-		serveEcho(t, eb)
 		const more = 10
-		var cars []*memCarrier
-		var shards []*shard
-		for i := range maxLingering + more {
-			car := n.open(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 1).String())
-			s := newShard(car)
-			c, err := s.dial(background, eb.s.local, 0, 2222, cfg)
-			if err != nil {
-				t.Fatal(err)
-			}
-			c.Close()
-			s.leave()
-			synctest.Wait()
-			cars, shards = append(cars, car), append(shards, s)
-		}
-		for i, c := range cars {
-			if c.closed() != (i < more) {
-				t.Errorf("socket %d of %d: closed %v", i, len(cars), c.closed())
+		shards := crowd(t, n, echoRoute(t, n), maxLingering+more)
+		for i, s := range shards {
+			if closed := s.car.(*memCarrier).closed(); closed != (i < more) {
+				t.Errorf("socket %d of %d: closed %v", i, len(shards), closed)
 				break
 			}
-		}
-		for _, s := range shards {
-			s.hurry()
 		}
 	})
 }
 
-// crowd has n sockets linger, each for a connection to the same listener, as dials of route r do.
+// echoRoute is the route to a listener that echoes.
+func echoRoute(t *testing.T, n *memNet) route {
+	t.Helper()
+	e := mustEndpoint(t, n.open("192.0.2.2:2222"), quick())
+	serveEcho(t, e)
+	return route{network: "udp", to: e.s.local}
+}
+
+// visit opens a connection on a shard for one peer, and closes it and the shard: it lingers.
+func visit(t *testing.T, s *shard, to netip.AddrPort) {
+	t.Helper()
+	c, err := s.dial(background, to, 0, to.Port(), mustSettings(t, &Config{MSL: time.Hour}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	s.leave()
+	synctest.Wait()
+}
+
+// crowd has sockets linger, each for a connection to the same listener, as dials of route r do.
 func crowd(t *testing.T, n *memNet, r route, count int) (shards []*shard) {
 	t.Helper()
-	cfg := mustSettings(t, &Config{MSL: time.Hour})
 	for i := range count {
 		s := newShard(n.open(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 1).String()))
 		s.route = r
-		c, err := s.dial(background, r.to, 0, r.to.Port(), cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.Close()
-		s.leave()
-		synctest.Wait()
+		visit(t, s, r.to)
 		shards = append(shards, s)
 	}
 	t.Cleanup(func() {
@@ -76,9 +70,7 @@ func crowd(t *testing.T, n *memNet, r route, count int) (shards []*shard) {
 func TestLingeringIsUsedAgain(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		n := newMemNet()
-		eb := mustEndpoint(t, n.open("192.0.2.2:2222"), quick())
-		serveEcho(t, eb)
-		r := route{network: "udp", to: eb.s.local}
+		r := echoRoute(t, n)
 		shards := crowd(t, n, r, manyLinger)
 		other := r
 		other.to = netip.MustParseAddrPort("192.0.2.3:2222")
@@ -86,7 +78,7 @@ func TestLingeringIsUsedAgain(t *testing.T) {
 			t.Error("a dial to somebody else is given a socket of this peer")
 		}
 		d := Dialer{Config: &Config{MSL: time.Hour}}
-		c, err := d.Dial("tcp", eb.s.local.String())
+		c, err := d.Dial("tcp", r.to.String())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -125,15 +117,13 @@ func TestLingeringIsUsedAgain(t *testing.T) {
 func TestLingeringAfterFailure(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		n := newMemNet()
-		eb := mustEndpoint(t, n.open("192.0.2.2:2222"), quick())
-		serveEcho(t, eb)
-		r := route{network: "udp", to: eb.s.local}
+		r := echoRoute(t, n)
 		first := crowd(t, n, r, manyLinger)[0]
 		n.mu.Lock()
 		n.drop = func(netip.AddrPort, *carrier.Datagram) bool { return true }
 		n.mu.Unlock()
 		d := Dialer{Config: &Config{MSL: time.Hour}, Timeout: time.Millisecond}
-		if _, err := d.Dial("tcp", eb.s.local.String()); err == nil {
+		if _, err := d.Dial("tcp", r.to.String()); err == nil {
 			t.Fatal("a dial that nobody hears succeeds")
 		}
 		synctest.Wait()
@@ -153,21 +143,13 @@ func TestLingeringAfterFailure(t *testing.T) {
 func TestLingeringRecordsAreBounded(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		n := newMemNet()
-		eb := mustEndpoint(t, n.open("192.0.2.2:2222"), quick())
-		serveEcho(t, eb)
-		s := crowd(t, n, route{network: "udp", to: eb.s.local}, 1)[0]
-		cfg := mustSettings(t, &Config{MSL: time.Hour})
+		r := echoRoute(t, n)
+		s := crowd(t, n, r, 1)[0]
 		for range 2 * maxKept {
 			if !s.reuse() {
 				t.Fatal("the socket cannot be used again")
 			}
-			c, err := s.dial(background, eb.s.local, 0, 2222, cfg)
-			if err != nil {
-				t.Fatal(err)
-			}
-			c.Close()
-			s.leave()
-			synctest.Wait()
+			visit(t, s, r.to)
 			if n := s.waits.len(); n > maxKept {
 				t.Fatalf("%d records", n)
 			}
@@ -184,17 +166,8 @@ func TestLingeringRecordsAreBounded(t *testing.T) {
 func TestTooManyOpenFiles(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		n := newMemNet()
-		eb := mustEndpoint(t, n.open("192.0.2.2:2222"), quick())
-		serveEcho(t, eb)
 		old := n.open("192.0.2.1:1111")
-		s := newShard(old)
-		c, err := s.dial(background, eb.s.local, 0, 2222, mustSettings(t, &Config{MSL: time.Hour}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.Close()
-		s.leave()
-		synctest.Wait()
+		visit(t, newShard(old), echoRoute(t, n).to)
 		if old.closed() {
 			t.Fatal("nothing is in TIME-WAIT")
 		}

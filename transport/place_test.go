@@ -108,6 +108,31 @@ func (m *mangler) rubbish(d *carrier.Datagram) {
 	m.Carrier.WriteBatch([]carrier.Datagram{{Peer: d.Peer, Data: b}})
 }
 
+// overMangler is a connection whose first end sends over such a path, and whose second leads.
+func overMangler(t *testing.T, cfg *transport.Config) (c, s net.Conn) {
+	t.Helper()
+	cfg.MinRTO = 5 * time.Millisecond
+	server, err := (&transport.ListenConfig{Config: cfg}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	e, err := transport.NewEndpoint(newMangler(t), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Close() })
+	if c, err = e.Dial("tcp", server.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	if s, err = server.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return c, s
+}
+
 // pattern is what the stream has, over and over.
 var pattern = content(1, 1<<20-3)
 
@@ -121,22 +146,7 @@ func TestReadInPlace(t *testing.T) {
 	}
 	cfg := quick()
 	cfg.ReceiveBuffer = window
-	cfg.MinRTO = 5 * time.Millisecond
-	server, err := (&transport.ListenConfig{Config: cfg}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
-	e, err := transport.NewEndpoint(newMangler(t), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
-	c, err := e.Dial("tcp", server.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	c, s := overMangler(t, cfg)
 	c.(interface{ SetNoDelay(bool) error }).SetNoDelay(true)
 	go func() { // until Close
 		r := rand.New(rand.NewPCG(11, 12))
@@ -149,11 +159,6 @@ func TestReadInPlace(t *testing.T) {
 			at = (at + n) % len(pattern)
 		}
 	}()
-	s, err := server.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
 	r := rand.New(rand.NewPCG(13, 14))
 	buf, last := make([]byte, 300<<10), []byte(nil)
 	var closed chan struct{}
@@ -204,33 +209,12 @@ func allBytes(b []byte, v byte) bool { return bytes.Count(b, []byte{v}) == len(b
 
 // WriteTo and ReadFrom agree with each other over the same path.
 func TestCopyInPlace(t *testing.T) {
-	cfg := quick()
-	cfg.MinRTO = 5 * time.Millisecond
-	server, err := (&transport.ListenConfig{Config: cfg}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
-	e, err := transport.NewEndpoint(newMangler(t), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
-	c, err := e.Dial("tcp", server.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	c, s := overMangler(t, quick())
 	want := content(2, 8<<20)
 	go func() {
 		io.Copy(c, bytes.NewReader(want))
 		c.(interface{ CloseWrite() error }).CloseWrite()
 	}()
-	s, err := server.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
 	var got bytes.Buffer
 	if _, err := io.Copy(&got, s); err != nil {
 		t.Fatal(err)
