@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 )
 
@@ -47,13 +48,9 @@ func (m Machine) Facts() [][2]string {
 // BusyWarning is what stands beside figures of a machine that was.
 const BusyWarning = "The machine was busy with other things when the run began: do not trust these figures."
 
-// peerModules are those whose versions matter.
-var peerModules = []string{
-	"github.com/quic-go/quic-go", "github.com/xtaci/kcp-go/v5", "gvisor.dev/gvisor", "github.com/pion/sctp",
-}
-
-// ThisMachine is the one that this runs on, and the versions of the peers in this program.
-func ThisMachine() Machine {
+// ThisMachine is the one that this runs on, with the versions of those modules that this program
+// compares culvert with.
+func ThisMachine(peers ...string) Machine {
 	m := Machine{
 		System: runtime.GOOS + "/" + runtime.GOARCH,
 		CPU:    "unknown",
@@ -75,10 +72,8 @@ func ThisMachine() Machine {
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, d := range info.Deps {
-			for _, p := range peerModules {
-				if d.Path == p {
-					m.Peers = append(m.Peers, d.Path+" "+d.Version)
-				}
+			if slices.Contains(peers, d.Path) {
+				m.Peers = append(m.Peers, d.Path+" "+d.Version)
 			}
 		}
 	}

@@ -39,7 +39,7 @@ of both processes, user and system, within the same window; what the kernel does
 on other accounts is not in it. Writes and reads are of 256 KiB with one or two connections
 and of 64 KiB with more. In a ping-pong one side waits for the other; times are those of
 the round trip, from before Write until after Read, and processor time is per round trip.
-wrk speaks kernel TCP only: it shows that our own client is no worse.
+wrk speaks kernel TCP only: it shows how far our own client is from another.
 Jain's index tells how alike the goodputs of the connections are: 1 where all have the same,
 1/n where one of n has all.
 "Sent again" is in segments, of all connections and warm-up included; only culvert tells it, all

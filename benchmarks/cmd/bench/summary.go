@@ -22,9 +22,14 @@ type summary struct {
 	Results    []*result
 }
 
+// peerModules are those whose versions matter.
+var peerModules = []string{
+	"github.com/quic-go/quic-go", "github.com/xtaci/kcp-go/v5", "gvisor.dev/gvisor", "github.com/pion/sctp",
+}
+
 func newSummary(o options) *summary {
 	return &summary{
-		Command: o.args, Date: time.Now().UTC(), Machine: report.ThisMachine(),
+		Command: o.args, Date: time.Now().UTC(), Machine: report.ThisMachine(peerModules...),
 		Rounds: o.rounds, Time: o.time.Seconds(), Warm: o.warm.Seconds(),
 	}
 }

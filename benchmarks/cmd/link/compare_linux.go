@@ -27,6 +27,7 @@ func compare(ctx context.Context, o options, p *plan, w io.Writer) error {
 	var verdicts []verdict
 	figures := make(measured)
 	pg := newPage(o)
+	p.explain(&pg.sections)
 	for begin := 0; begin < len(p.entries); {
 		path := p.entries[begin].path
 		end := begin

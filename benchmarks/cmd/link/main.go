@@ -126,7 +126,7 @@ func parse(args []string, w io.Writer) (options, error) {
 			o.args += "-" + f.Name + " "
 		}
 	})
-	o.timeGiven = given["time"]
+	o.timeGiven = given["time"] || quick
 	o.judge = !quick || o.want
 	if o.docs != "" && !given["svg"] {
 		o.svg = filepath.Join(o.docs, "plots")

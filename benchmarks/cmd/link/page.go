@@ -40,7 +40,8 @@ type page struct {
 }
 
 func newPage(o options) *page {
-	return &page{machine: report.ThisMachine(), started: time.Now(), args: o.args, rounds: o.rounds}
+	machine := report.ThisMachine("github.com/quic-go/quic-go", "github.com/xtaci/kcp-go/v5")
+	return &page{machine: machine, started: time.Now(), args: o.args, rounds: o.rounds}
 }
 
 // add appends the tables of a path. The sweep has a plot instead.

@@ -93,4 +93,13 @@ func TestPageOfQuickRun(t *testing.T) {
 	if err != nil || o.args != "-path clean -quick " {
 		t.Errorf("the page says %q, %v", o.args, err)
 	}
+	p, err := newPlan(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range p.entries {
+		if e.time != 500*time.Millisecond {
+			t.Errorf("%s on %s takes %v", e.name(), e.path.Name, e.time)
+		}
+	}
 }
