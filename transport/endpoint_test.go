@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/culvert/conn"
 	"example.com/culvert/transport"
 	"example.com/culvert/udpcarrier"
 )
