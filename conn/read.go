@@ -49,7 +49,7 @@ func (c *core) receive(p []byte, peek bool) (n int, err error) {
 			c.pump()
 			return 0, c.readError(err)
 		}
-		if c.engine.ReleaseACK() {
+		if ack, rest := c.engine.ReleaseACK(), c.engine.ReleaseRest(); ack || rest {
 			c.pump() // lets go of the lock: something may have come meanwhile
 			continue
 		}

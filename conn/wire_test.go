@@ -152,13 +152,14 @@ func (e *end) deliver(p packet) {
 func newEnd(cfg tcpcore.Config, active bool, start time.Time, stop chan struct{}) *end {
 	e := &end{start: start, send: make(chan packet, 1<<14), stop: stop, over: make(chan struct{}), up: make(chan struct{})}
 	local, remote := addrA, addrB
+	mms := max(1472, cfg.MSS+segment.FixedHeaderLen)
 	engine := tcpcore.New(cfg)
 	var err error
 	if active {
-		err = engine.OpenActive(e.Now(), tcpcore.Params{LocalPort: 1111, RemotePort: 2222, ISN: 1 << 20, MMS: 1472})
+		err = engine.OpenActive(e.Now(), tcpcore.Params{LocalPort: 1111, RemotePort: 2222, ISN: 1 << 20, MMS: mms})
 	} else {
 		local, remote = addrB, addrA
-		err = engine.OpenPassive(e.Now(), tcpcore.Params{LocalPort: 2222, ISN: 1 << 30, MMS: 1472})
+		err = engine.OpenPassive(e.Now(), tcpcore.Params{LocalPort: 2222, ISN: 1 << 30, MMS: mms})
 	}
 	if err != nil {
 		panic(err)

@@ -370,6 +370,7 @@ func (e *Engine) sendNew(now Time, t *Train) bool {
 	if len(t.Buf) > 0 {
 		e.wanted.override, e.wanted.tlp = false, false
 		e.timer.stop(tPersist)
+		e.timer.stop(tCork)
 		if s.refused && e.cfg.NotSentLowWater > 0 && e.sendRoom() >= (e.cfg.NotSentLowWater+1)/2 {
 			s.refused = false
 			e.events |= EvWritable
@@ -410,9 +411,15 @@ func (e *Engine) nextSize(now Time, end segment.Seq) (size int, fin, ok bool) {
 		return 0, false, false
 	}
 	idle := s.una == s.nxt || e.cfg.NoDelay || s.fin || s.urgent || e.wanted.beyond
-	if e.cfg.Cork && size < s.mss && part == d && !s.fin && !e.wanted.override {
-		e.timer.arm(tCork, now.Add(corkMax))
-		return 0, false, false
+	if size < s.mss && part == d && !s.fin && !e.wanted.override {
+		switch {
+		case e.cfg.Cork:
+			e.timer.arm(tCork, now.Add(corkMax))
+			return 0, false, false
+		case e.holdsRest(d):
+			e.timer.arm(tCork, now.Add(restMax))
+			return 0, false, false
+		}
 	}
 	switch {
 	case size == s.mss: // (1) a full segment

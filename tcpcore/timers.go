@@ -15,7 +15,7 @@ const (
 	tUser     // user timeout
 	tOrphan   // Config.OrphanTimeout
 	tTimeWait // 2 MSL
-	tCork     // the end of Config.Cork's patience
+	tCork     // the end of the patience with what is not a full segment: Config.Cork, a rest
 	tTrim     // gives unused buffers back
 	numTimers
 )

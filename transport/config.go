@@ -80,6 +80,8 @@ type Config struct {
 	DelayedACK time.Duration
 	// Nagle holds small segments back while data is unacknowledged (RFC 9293
 	// section 3.7.4); conn.Conn.SetNoDelay changes it. Default off, as in package net.
+	// Either way the short rest of a Write may wait a millisecond behind full segments of
+	// more than 32 KiB, which only loopback and the like have.
 	Nagle bool
 
 	// NoSACK, NoTimestamps and NoWindowScale leave the option out of our SYN
