@@ -42,8 +42,7 @@ the round trip, from before Write until after Read, and processor time is per ro
 wrk speaks kernel TCP only: it shows how far our own client is from another.
 Jain's index tells how alike the goodputs of the connections are: 1 where all have the same,
 1/n where one of n has all.
-"Sent again" is in segments, of all connections and warm-up included; only culvert tells it, all
-others show 0.
+"Sent again" is in segments, of all connections and warm-up included; only culvert tells it.
 Bytes of an idle connection are what the process has in RAM (RSS) beyond what it had with one
 connection, after a garbage collection and a few seconds of silence, by the number of
 connections; without the kernel's.
@@ -52,9 +51,6 @@ The kernel's TCP has its congestion control set by TCP_CONGESTION, as the stack'
 says. Raw UDP is no contender but a limit: datagrams of 1452 bytes, as an Ethernet takes
 them, one copy from and to the user's buffer at each end, no header, nothing sent
 again, and no more under way than the receiver has room for.
-
-| stack | what it is |
-|---|---|
 `
 
 // writeDocs writes the page and its plots below dir.
@@ -82,6 +78,14 @@ func (s *summary) writeDocs(dir string, cells []*cell, tables []*table) error {
 		tables[0].Markdown(&b)
 		tables = tables[1:]
 	}
+	b.WriteString("\n## What is compared\n\n| stack | what it is |\n|---|---|\n")
+	seen := make(map[string]bool)
+	for _, c := range cells {
+		if !seen[c.stack.Name] {
+			seen[c.stack.Name] = true
+			fmt.Fprintf(&b, "| %s | %s |\n", c.stack.Name, c.stack.About)
+		}
+	}
 	b.WriteString("\n## Results\n")
 	for _, t := range tables {
 		fmt.Fprintf(&b, "\n### %s\n\n", upperFirst(t.Title))
@@ -100,13 +104,6 @@ func (s *summary) writeDocs(dir string, cells []*cell, tables []*table) error {
 		fmt.Fprintf(&b, "\n### %s\n\n![%s](benchmarks/%s)\n", p.title, p.title, p.file)
 	}
 	fmt.Fprintf(&b, docsMethod, s.Warm, s.Time)
-	seen := make(map[string]bool)
-	for _, c := range cells {
-		if !seen[c.stack.Name] {
-			seen[c.stack.Name] = true
-			fmt.Fprintf(&b, "| %s | %s |\n", c.stack.Name, c.stack.About)
-		}
-	}
 	return os.WriteFile(filepath.Join(dir, "benchmarks.md"), b.Bytes(), 0o644)
 }
 

@@ -222,6 +222,12 @@ func TestDocs(t *testing.T) {
 			t.Errorf("the page lacks %q:\n%s", want, page)
 		}
 	}
+	if legend, results := strings.Index(string(page), "## What is compared"), strings.Index(string(page), "## Results"); legend < 0 || legend > results {
+		t.Error("the tables name stacks that are explained behind them")
+	}
+	if row := regexp.MustCompile(`(?m)^\| kernel-cubic \| 400 .*\| (\S+) \|$`).FindStringSubmatch(string(page)); row == nil || row[1] != "-" {
+		t.Errorf("the kernel's row of bulk-2 is %q: it does not tell what it sends again", row)
+	}
 	plots := regexp.MustCompile(`\]\((benchmarks/[^)]*)\)`).FindAllStringSubmatch(string(page), -1)
 	if len(plots) != 3 {
 		t.Errorf("%d plots, want 3", len(plots))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"example.com/culvert/benchmarks/report"
 	"example.com/culvert/benchmarks/work"
@@ -86,8 +87,8 @@ func (s *summary) columns(c *cell) []column {
 	per := func(head string, format string, of func(*result) float64) column {
 		return column{head, func(fs figures) string { return fmt.Sprintf(format, fs.median(of)) }}
 	}
-	spread := func(format string, of func(*result) float64) column {
-		return column{"slowest - fastest", func(fs figures) string {
+	spread := func(head, format string, of func(*result) float64) column {
+		return column{head, func(fs figures) string {
 			lo, hi := extremes(fs.each(of))
 			return fmt.Sprintf(format+" - "+format, lo, hi)
 		}}
@@ -104,19 +105,22 @@ func (s *summary) columns(c *cell) []column {
 	switch c.task.work.Kind {
 	case work.Bulk:
 		cols := []column{
-			per("MB/s", "%.0f", megabytes), spread("%.0f", megabytes), ratio(megabytes),
+			per("MB/s", "%.0f", megabytes), spread("slowest - fastest", "%.0f", megabytes), ratio(megabytes),
 			per("CPU s/GB", "%.2f", (*result).cpuPerGB),
 		}
 		if c.task.work.Conns > 1 {
 			cols = append(cols, per("Jain index", "%.2f", (*result).jain))
 		}
 		return append(cols, column{"sent again", func(fs figures) string {
+			if !strings.HasPrefix(fs[0].Stack, "culvert") {
+				return "-" // nobody else tells
+			}
 			return fmt.Sprintf("%.0f", fs.median(func(r *result) float64 { return float64(r.Client.Retransmits) }))
 		}})
 	case work.Ping:
 		return []column{
 			per("p50 us", "%.1f", p50), per("p99 us", "%.1f", p99), per("p99.9 us", "%.1f", p999),
-			spread("%.1f", p50), ratio(p50), per("CPU us", "%.1f", cpuMicros),
+			spread("p50, fastest - slowest", "%.1f", p50), ratio(p50), per("CPU us", "%.1f", cpuMicros),
 		}
 	case work.Idle:
 		return []column{
@@ -126,7 +130,7 @@ func (s *summary) columns(c *cell) []column {
 		}
 	default:
 		return []column{
-			per("per second", "%.0f", (*result).rate), spread("%.0f", (*result).rate), ratio((*result).rate),
+			per("per second", "%.0f", (*result).rate), spread("slowest - fastest", "%.0f", (*result).rate), ratio((*result).rate),
 			per("p50 us", "%.0f", p50), per("p99 us", "%.0f", p99), per("CPU us", "%.1f", cpuMicros),
 			per("failed", "%.0f", func(r *result) float64 { return float64(r.Client.Errors) }),
 		}
