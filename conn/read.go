@@ -3,7 +3,6 @@ package conn
 import (
 	"io"
 	"net"
-	"sync"
 	"time"
 
 	"example.com/culvert/tcpcore"
@@ -23,18 +22,12 @@ func (c *core) receive(p []byte, peek bool) (n int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
-		if c.closed {
-			return 0, c.opError("read", net.ErrClosed)
-		}
-		if len(p) == 0 {
+		if len(p) == 0 && !c.closed {
 			return 0, nil // as package net: before the deadline is looked at
 		}
 		now := c.now()
-		if err := c.rd.expired(now); err != nil {
-			return 0, c.opError("read", err)
-		}
-		if c.readShut {
-			return 0, io.EOF
+		if err := c.mayRead(now); err != nil {
+			return 0, err
 		}
 		if peek {
 			n, err = c.engine.Peek(now, p)
@@ -65,6 +58,20 @@ func (c *core) receive(p []byte, peek bool) (n int, err error) {
 	}
 }
 
+// mayRead returns what stops a reader whatever the engine says.
+func (c *core) mayRead(now tcpcore.Time) error {
+	if c.closed {
+		return c.opError("read", net.ErrClosed)
+	}
+	if err := c.rd.expired(now); err != nil {
+		return c.opError("read", err)
+	}
+	if c.readShut {
+		return io.EOF
+	}
+	return nil
+}
+
 // CloseRead shuts the reading side: what has arrived is discarded, and so is what
 // will; Read returns io.EOF. The peer is not told.
 func (x *Conn) CloseRead() error {
@@ -79,41 +86,6 @@ func (x *Conn) CloseRead() error {
 	c.rd.wake()
 	c.pump()
 	return nil
-}
-
-// copyPool lends the buffers of ReadFrom and WriteTo.
-var copyPool = sync.Pool{New: func() any { return new([256 << 10]byte) }}
-
-// WriteTo writes the stream to w until its end, which is not an error. It is what
-// io.Copy calls.
-func (x *Conn) WriteTo(w io.Writer) (n int64, err error) {
-	buf := copyPool.Get().(*[256 << 10]byte)
-	defer copyPool.Put(buf)
-	for {
-		var m int
-		m, err = x.Read(buf[:])
-		if m > 0 {
-			var k int
-			k, err = w.Write(buf[:m])
-			n += int64(k)
-			if err == nil && k < m {
-				err = io.ErrShortWrite
-			}
-		}
-		if err == io.EOF {
-			return n, nil
-		}
-		if err != nil {
-			return n, x.c.copyError("writeto", err)
-		}
-	}
-}
-
-// copyError dresses an error that came out of a copy as package net does.
-func (c *core) copyError(op string, err error) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.opError(op, err)
 }
 
 // SetDeadline sets both deadlines: absolute times after which Read and Write fail

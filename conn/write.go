@@ -1,7 +1,6 @@
 package conn
 
 import (
-	"io"
 	"net"
 
 	"example.com/culvert/tcpcore"
@@ -132,28 +131,4 @@ func (x *Conn) CloseWrite() error {
 		return nil // a second shutdown is none
 	}
 	return c.notConnected("close")
-}
-
-// ReadFrom writes what r returns until its end, which is not an error. It is what
-// io.Copy calls.
-func (x *Conn) ReadFrom(r io.Reader) (n int64, err error) {
-	buf := copyPool.Get().(*[256 << 10]byte)
-	defer copyPool.Put(buf)
-	for {
-		m, rerr := r.Read(buf[:])
-		if m > 0 {
-			var k int
-			k, err = x.Write(buf[:m])
-			n += int64(k)
-			if err != nil {
-				return n, x.c.copyError("readfrom", err)
-			}
-		}
-		if rerr == io.EOF {
-			return n, nil
-		}
-		if rerr != nil {
-			return n, x.c.copyError("readfrom", rerr)
-		}
-	}
 }

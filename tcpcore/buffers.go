@@ -138,15 +138,19 @@ func (e *Engine) wakeWriter() {
 	if !e.snd.refused {
 		return
 	}
-	limit := e.sendLimit()
-	good := (limit + 2) / 3
-	if e.cfg.SendBuffer == 0 && limit < e.cfg.MaxSendBuffer {
-		good = (limit - e.outstanding() + 2) / 3 // of what is there to hold what was not sent
-	}
-	if limit-e.snd.buf.len() >= good {
+	if e.sendLimit()-e.snd.buf.len() >= e.goodRoom() {
 		e.snd.refused = false
 		e.events |= EvWritable
 	}
+}
+
+// goodRoom is how much room is worth a writer's while.
+func (e *Engine) goodRoom() int {
+	good := e.sendLimit()
+	if e.cfg.SendBuffer == 0 && good < e.cfg.MaxSendBuffer {
+		good -= e.outstanding() // what is there to hold what was not sent
+	}
+	return (good + 2) / 3
 }
 
 // outstanding is how much of what is held was sent.

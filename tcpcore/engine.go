@@ -100,6 +100,7 @@ type sndState struct {
 	marks        marks
 	limited      bool // the congestion window was the reason to stop sending
 	refused      bool // Write was, and wants to be told when there is room
+	loan         loan // of room behind buf
 }
 
 // rcvState holds the receive sequence variables.
@@ -112,10 +113,11 @@ type rcvState struct {
 	fin     segment.Seq // where the FIN is, valid if hasFIN
 	// mss is the largest segment seen, RMSS of the delayed ACK rule.
 	mss     int
-	shift   uint8 // Rcv.Wind.Shift
-	offered uint8 // the shift in our SYN: buffers may change, it may not
-	syn     int   // and the window in our first SYN
-	freed   int   // of the room that is not offered, what Read made
+	shift   uint8  // Rcv.Wind.Shift
+	offered uint8  // the shift in our SYN: buffers may change, it may not
+	shown   uint32 // bytes at the beginning of buf that Look shows
+	syn     int    // and the window in our first SYN
+	freed   int    // of the room that is not offered, what Read made
 	urgent  bool
 	hasFIN  bool
 	discard bool   // CloseRead: arriving data is acknowledged and thrown away
@@ -271,6 +273,7 @@ const trimAfter = Time(1e9)
 func (e *Engine) trim() {
 	if e.snd.buf.len() == 0 {
 		e.snd.buf.release()
+		e.snd.loan = loanNone // who has it has the storage too
 		if e.snd.marks.head == len(e.snd.marks.list) {
 			e.snd.marks.list, e.snd.marks.head = nil, 0
 		}

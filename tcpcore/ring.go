@@ -43,11 +43,38 @@ func (r *ring) at(off, n int) (a, b []byte) {
 	return r.buf[i:], r.buf[:i+n-len(r.buf)]
 }
 
-// append adds p to the end.
+// append adds p to the end, where it may lie already.
 func (r *ring) append(p []byte) {
 	r.reserve(r.n+len(p), r.n)
-	r.place(r.n, p)
+	if !r.endsAt(p) {
+		r.place(r.n, p)
+	}
 	r.n += len(p)
+}
+
+// behind returns storage behind the end as far as it lies in one piece, no more than n bytes,
+// which must have been reserved.
+func (r *ring) behind(n int) []byte {
+	p, _ := r.at(r.n, n)
+	return p[:len(p):len(p)]
+}
+
+// endsAt reports whether p lies right behind the end.
+func (r *ring) endsAt(p []byte) bool {
+	return len(p) > 0 && len(r.buf) > 0 && &p[0] == &r.buf[(r.head+r.n)&(len(r.buf)-1)]
+}
+
+// leave moves the first held bytes to other storage, and abandons what there was to whoever knows
+// pieces of it.
+func (r *ring) leave(held int) {
+	if held == 0 {
+		r.release()
+		return
+	}
+	was, b := *r, make([]byte, len(r.buf))
+	x, y := was.at(0, held)
+	copy(b[copy(b, x):], y)
+	r.buf, r.head = b, 0
 }
 
 // place writes p at offset off without making it part of the queue. The room must

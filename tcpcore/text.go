@@ -95,13 +95,10 @@ func (e *Engine) receive(now Time, seq segment.Seq, data []byte) {
 	}
 	e.arrived(len(data))
 	off := r.buf.len() + seq.Sub(r.nxt)
-	held := r.buf.len()
 	if r.q.empty() {
 		e.ts.holeOpens(r.nxt)
-	} else {
-		held += r.q.ranges[len(r.q.ranges)-1].right.Sub(r.nxt)
 	}
-	r.buf.reserve(off+len(data), held)
+	r.buf.reserve(off+len(data), e.held())
 	limit := maxHoles
 	if seq == r.nxt {
 		limit++ // what continues the stream leaves no range behind, and must never starve
@@ -123,6 +120,15 @@ func (e *Engine) receive(now Time, seq segment.Seq, data []byte) {
 	r.buf.extend(n)
 	r.nxt = nxt
 	e.delivered(now, n)
+}
+
+// held is how many bytes of the receive buffer, from its head on, are of use.
+func (e *Engine) held() int {
+	n := e.rcv.buf.len()
+	if q := e.rcv.q.ranges; len(q) > 0 {
+		n += q[len(q)-1].right.Sub(e.rcv.nxt)
+	}
+	return n
 }
 
 // receiveNext stores data that lies within the window and begins at RCV.NXT, while nothing is

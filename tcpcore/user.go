@@ -63,6 +63,29 @@ const reuseGap = 125_000
 // room for, and owns those bytes until they are acknowledged. It returns
 // ErrWouldBlock if there is no room, and before the connection is established.
 func (e *Engine) Write(now Time, p []byte) (int, error) {
+	room, err := e.writable(now)
+	if err != nil {
+		return 0, err
+	}
+	if len(p) > room {
+		p = p[:room]
+		e.snd.refused = true
+	}
+	e.checkAppLimited()
+	if e.snd.loan == loanOut && len(p) > 0 {
+		e.endLoan(p)
+	}
+	before := e.sndEnd()
+	e.snd.buf.append(p)
+	if e.cfg.PushWrites {
+		e.wrote(before)
+	}
+	e.touchUserTimeout(now)
+	return len(p), nil
+}
+
+// writable returns how many bytes SEND has room for, which is more than none without an error.
+func (e *Engine) writable(now Time) (room int, err error) {
 	if e.state == Listen && e.p.RemotePort != 0 {
 		// "If the remote socket is specified, then change the connection from passive
 		// to active"
@@ -73,23 +96,12 @@ func (e *Engine) Write(now Time, p []byte) (int, error) {
 	if err := e.writeErr(); err != nil {
 		return 0, err
 	}
-	room := e.sendRoom()
+	room = e.sendRoom()
 	if e.state == SynSent || e.state == SynReceived || room <= 0 {
 		e.snd.refused = true
 		return 0, ErrWouldBlock
 	}
-	if len(p) > room {
-		p = p[:room]
-		e.snd.refused = true
-	}
-	e.checkAppLimited()
-	before := e.sndEnd()
-	e.snd.buf.append(p)
-	if e.cfg.PushWrites {
-		e.wrote(before)
-	}
-	e.touchUserTimeout(now)
-	return len(p), nil
+	return room, nil
 }
 
 // sendRoom is how many bytes Write would take now.
@@ -128,6 +140,7 @@ func (e *Engine) WriteUrgent(now Time, p []byte) (int, error) {
 // Read is RECEIVE (section 3.10.3). It returns io.EOF after the peer's FIN and after
 // CloseRead, ErrWouldBlock while there is nothing.
 func (e *Engine) Read(now Time, p []byte) (int, error) {
+	e.unlook(now)
 	n, err := e.Peek(now, p)
 	if err != nil {
 		return 0, err
@@ -153,17 +166,25 @@ func (e *Engine) readErr() error {
 
 // Peek is Read that leaves the bytes where they are.
 func (e *Engine) Peek(now Time, p []byte) (int, error) {
-	n := min(len(p), e.rcv.buf.len())
-	switch {
-	case e.rcv.discard:
-		return 0, io.EOF
-	case n == 0 && len(p) > 0:
-		return 0, e.readErr()
-	case e.state == SynReceived || e.state == SynSent:
-		return 0, ErrWouldBlock
+	if err := e.peekErr(); err != nil && (len(p) > 0 || e.rcv.discard) {
+		return 0, err
 	}
+	n := min(len(p), e.rcv.buf.len())
 	e.rcv.buf.peek(0, p[:n])
 	return n, nil
+}
+
+// peekErr tells why there is nothing to be read now; nil if there is.
+func (e *Engine) peekErr() error {
+	switch {
+	case e.rcv.discard:
+		return io.EOF
+	case e.rcv.buf.len() == 0:
+		return e.readErr()
+	case e.state == SynReceived || e.state == SynSent:
+		return ErrWouldBlock
+	}
+	return nil
 }
 
 // consume takes n bytes out of the receive buffer, and tells the peer of the room
@@ -226,6 +247,7 @@ func (e *Engine) finReceived() bool { return e.rcv.hasFIN && e.rcv.fin.Less(e.rc
 
 // CloseRead discards what has arrived and what will. The peer is not told.
 func (e *Engine) CloseRead(now Time) {
+	e.unlook(now)
 	e.rcv.discard = true
 	e.consume(now, e.rcv.buf.len())
 	e.events |= EvReadable
@@ -264,6 +286,7 @@ func (e *Engine) Close(now Time) error {
 		return ErrClosing
 	}
 	e.orphan = true
+	e.unlook(now)
 	unread := e.rcv.buf.len() > 0 || !e.rcv.q.empty()
 	switch {
 	case e.state == Closed || e.state == TimeWait:
@@ -293,6 +316,7 @@ func (e *Engine) Abort(now Time) {
 		}
 	}
 	e.rcv.buf.release()
+	e.rcv.shown = 0
 	e.closeWith(now, ErrAborted)
 }
 
