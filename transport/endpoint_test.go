@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"example.com/culvert/conn"
 	"example.com/culvert/transport"
 	"example.com/culvert/udpcarrier"
 )
@@ -236,8 +235,6 @@ func TestCarrierDies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Not every system tells it that nobody is there any more, and it would try for minutes.
-	s.(*conn.Conn).SetLinger(0)
 	defer s.Close()
 	errs := make(chan error)
 	go func() { _, err := l.Accept(); errs <- err }()

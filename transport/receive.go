@@ -42,24 +42,23 @@ type counts struct {
 func (r *reader) batch(b *carrier.Batch) (woken bool) {
 	s := r.s
 	now := s.clock.now()
-	for i := range b.Datagrams {
-		d := &b.Datagrams[i]
+	for ds := b.Datagrams; len(ds) > 0; ds = ds[1:] {
+		d := &ds[0]
 		if d.Err != nil {
 			s.report(d)
 			continue
 		}
 		for rest := d.Data; ; {
-			n := len(rest)
-			if d.SegmentSize > 0 {
-				n = min(n, d.SegmentSize)
-			}
-			whole := len(rest)
+			n := segmentLen(d, rest)
 			f := r.receive(now, d, rest[:n])
 			if rest = rest[n:]; f != nil {
-				if len(rest) > 0 {
-					rest = r.receiveRun(now, f, d, rest)
+				n += len(d.Heads)
+				if len(rest) > 0 || len(ds) > 1 {
+					var more int
+					ds, rest, more = r.receiveRun(now, f, ds, rest)
+					d, n = &ds[0], n+more
 				}
-				r.took(now, f, len(d.Heads)+whole-len(rest))
+				r.took(now, f, n)
 			}
 			if len(rest) == 0 {
 				break
@@ -81,23 +80,46 @@ func (r *reader) batch(b *carrier.Batch) (woken bool) {
 	return woken
 }
 
-// receiveRun processes the segments of d from b on, all for f as the one before was and
-// under one lock, and returns where that ends. A train is mostly one connection's.
-func (r *reader) receiveRun(now tcpcore.Time, f *flow, d *carrier.Datagram, b []byte) []byte {
+// segmentLen is how long the first segment of b is, which is the rest of d's data.
+func segmentLen(d *carrier.Datagram, b []byte) int {
+	if d.SegmentSize > 0 {
+		return min(len(b), d.SegmentSize)
+	}
+	return len(b)
+}
+
+// receiveRun processes segments, those in b, which is the rest of the first of ds, and what
+// follows, as long as all are for f as the one before was, and all under one lock: what arrives
+// together is mostly one connection's. It returns where that ends, and how many bytes it took.
+func (r *reader) receiveRun(now tcpcore.Time, f *flow, ds []carrier.Datagram, b []byte) (left []carrier.Datagram, rest []byte, n int) {
 	seg := &r.seg
 	ours, theirs := seg.DstPort, seg.SrcPort
 	f.driver.Lock()
 	defer f.driver.Unlock()
-	for len(b) > 0 {
-		n := min(len(b), d.SegmentSize)
-		if segment.Parse(seg, b[:n]) != nil || seg.DstPort != ours || seg.SrcPort != theirs || seg.Flags.Has(segment.SYN) ||
-			!r.s.verify(d, b[:n]) {
+	for {
+		d := &ds[0]
+		if len(b) == 0 {
+			if len(ds) == 1 || !follows(&ds[1], d) {
+				break
+			}
+			ds = ds[1:]
+			d = &ds[0]
+			b, seg.TrafficClass = d.Data, d.TrafficClass
+		}
+		size := segmentLen(d, b)
+		if r.parse(d, b[:size]) != nil || seg.DstPort != ours || seg.SrcPort != theirs || seg.Flags.Has(segment.SYN) ||
+			!r.s.verify(d, b[:size]) {
 			break // to be looked at again without the lock
 		}
 		f.driver.ReceiveLocked(now, seg)
-		b = b[n:]
+		b, n = b[size:], n+len(d.Heads)+size
 	}
-	return b
+	return ds, b, n
+}
+
+// follows reports whether d brings segments from and to where the one before did.
+func follows(d, before *carrier.Datagram) bool {
+	return d.Err == nil && len(d.Data) > 0 && d.Peer == before.Peer && d.Local == before.Local
 }
 
 // parse reads b, a segment of d, or the data of the only one.

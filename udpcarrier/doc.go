@@ -15,7 +15,7 @@
 // What each system honours:
 //
 //	                          Linux   macOS, FreeBSD   Windows, others   PacketConn
-//	batches                   yes     no               no                no
+//	batches                   yes     on arrival       no                no
 //	trains in one piece       yes     no               no                no
 //	Don't Fragment            yes     yes              Windows           no
 //	source address (Local)    yes     yes              no                no
@@ -28,7 +28,7 @@
 // On Linux GSO and GRO are worth about five times the throughput, and are used where the
 // socket has them (since Linux 4.18 and 5.0). A train that is refused (EIO, EINVAL,
 // EMSGSIZE) goes at once as single segments, and if that works the path takes none
-// for ten minutes: to that address, from any carrier of the process. Who sees that a kernel or a driver spoils trains says so with
+// for ten minutes. Who sees that a kernel or a driver spoils trains says so with
 // [Carrier.DistrustTrains]. By hand they are switched off with Options.NoGSO and
 // NoGRO, or for a whole process by setting the environment variables CULVERT_NO_GSO
 // and CULVERT_NO_GRO to 1. Stats and one line to Options.Logger tell of it.
@@ -40,6 +40,6 @@
 // them; Carrier.Buffers tells what was granted. What overflows counts in Stats.
 //
 // Start reading at Carrier; the systems' ways of moving bytes are in mmsg_linux.go,
-// send_linux.go and receive_linux.go (batches), socket.go (any *net.UDPConn) and
-// packet.go (any net.PacketConn).
+// send_linux.go and receive_linux.go (batches), portable.go, portable_unix.go and
+// portable_other.go (any *net.UDPConn) and packet.go (any net.PacketConn).
 package udpcarrier

@@ -16,7 +16,6 @@ type inbound struct {
 	// receive and ask are handed to RawConn, once made so that they cost nothing.
 	receive func(fd uintptr) bool
 	ask     func(fd uintptr)
-	poll    pollState
 
 	busy bool // the last batch was full of small messages
 
@@ -32,8 +31,8 @@ type inbound struct {
 func (in *inbound) init(l *batchLink) {
 	in.receive = func(fd uintptr) bool { return in.try(l.sys, fd) }
 	in.ask = func(fd uintptr) {
-		in.poll[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
-		unix.Poll(in.poll[:], briefly)
+		p := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		unix.Poll(p[:], briefly)
 		in.try(l.sys, fd)
 	}
 }

@@ -2,9 +2,7 @@ package udpcarrier
 
 import (
 	"errors"
-	"net"
 	"net/netip"
-	"os"
 	"sync"
 	"syscall"
 	"unsafe"
@@ -52,9 +50,6 @@ type writer struct {
 	errno       syscall.Errno
 }
 
-// position is a segment that is to be sent: a datagram and an offset into it.
-type position struct{ datagram, offset int }
-
 var writers = sync.Pool{New: func() any {
 	w := new(writer)
 	w.try = func(fd uintptr) { w.sent, w.errno = w.link.sys.sendmmsg(fd, w.ms[w.first:w.last]) }
@@ -63,8 +58,7 @@ var writers = sync.Pool{New: func() any {
 		return w.errno != unix.EAGAIN
 	}
 	w.ask = func(fd uintptr) {
-		var p pollState
-		p[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLOUT}
+		p := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
 		unix.Poll(p[:], briefly)
 		w.try(fd)
 	}
@@ -104,7 +98,7 @@ func (l *batchLink) write(ds []carrier.Datagram) (int, error) {
 			}
 			d := &ds[at.datagram]
 			l.cache.forget(l.to(d).Addr(), err)
-			return at.datagram, l.writeError(d, err)
+			return at.datagram, l.writeError("sendmmsg", d, err)
 		}
 		if apart.err != nil {
 			// Segments went where it could not: the path takes no trains.
@@ -113,7 +107,7 @@ func (l *batchLink) write(ds []carrier.Datagram) (int, error) {
 			apart = notApart
 		}
 		if lerr != nil {
-			return next.datagram, l.writeError(&ds[next.datagram], lerr)
+			return next.datagram, l.writeError("sendmmsg", &ds[next.datagram], lerr)
 		}
 	}
 	return len(ds), nil
@@ -134,26 +128,6 @@ var notApart = takenApart{datagram: -1}
 // reason is another one, the segments will say so.
 func isTrainError(err error) bool {
 	return errors.Is(err, unix.EIO) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EMSGSIZE)
-}
-
-// to is whom d goes to.
-func (l *batchLink) to(d *carrier.Datagram) netip.AddrPort {
-	if p := l.c.caps.Connected; p.IsValid() {
-		return p
-	}
-	return d.Peer
-}
-
-// writeError is err as package net would return it.
-func (l *batchLink) writeError(d *carrier.Datagram, err error) error {
-	if _, ok := err.(syscall.Errno); ok {
-		err = os.NewSyscallError("sendmmsg", err)
-	}
-	op := &net.OpError{Op: "write", Net: "udp", Source: net.UDPAddrFromAddrPort(l.c.local), Err: err}
-	if to := l.to(d); to.IsValid() {
-		op.Addr = net.UDPAddrFromAddrPort(to)
-	}
-	return op
 }
 
 // load makes messages of datagrams, as many as fit, and moves next past them. The

@@ -1,10 +1,9 @@
 package udpcarrier
 
 import (
-	"errors"
 	"net"
 	"net/netip"
-	"sync"
+	"os"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -102,132 +101,24 @@ func (s *socket) maxMTU(peer netip.AddrPort) int {
 	return s.cache.get(peer.Addr()).max
 }
 
-// socketLink moves datagrams by the methods of *net.UDPConn, one a call: what works
-// on every system.
-type socketLink struct {
-	*socket
-
-	// Of whoever reads:
-	ready  func(fd uintptr) bool
-	look   func(fd uintptr)
-	asked  bool
-	more   bool  // what look found
-	failed error // what a call met with behind datagrams that were handed on first
-	poll   pollState
-}
-
-func newSocketLink(s *socket) *socketLink {
-	l := &socketLink{socket: s}
-	l.ready = func(fd uintptr) bool {
-		// A first look, since readiness is told but once; having been told, go and read.
-		first := !l.asked
-		l.asked = true
-		return !first || readable(fd, &l.poll)
-	}
-	l.look = func(fd uintptr) { l.more = waiting(fd, &l.poll) }
-	return l
-}
-
-// socketBatchSize is how many datagrams a batch has at most: each costs calls of its own, but
-// what is acknowledged together costs one acknowledgment (RFC 9293 MUST-58, MUST-59).
-const socketBatchSize = 16
-
-// socketBatch is a batch and its buffers, of which the system backs what is used.
-type socketBatch struct {
-	batch carrier.Batch
-	d     [socketBatchSize]carrier.Datagram
-	oob   [oobSize]byte
-	buf   [socketBatchSize][1 << 16]byte
-}
-
-// oobSize is room for the control messages of one datagram to be sent: source address,
-// traffic class, hop limit and segment size; or for those of one received here.
-const oobSize = 128
-
-var socketBatches sync.Pool
-
-func init() {
-	socketBatches.New = func() any {
-		b := new(socketBatch)
-		b.batch.Free = func(*carrier.Batch) { socketBatches.Put(b) }
-		return b
-	}
-}
-
-func (l *socketLink) read([]byte) (*carrier.Batch, error) {
-	for failures := 0; ; {
-		err := l.failed
-		if l.failed = nil; err == nil {
-			// The wait borrows nothing.
-			l.asked = false
-			err = l.raw.Read(l.ready)
-		}
-		if err == nil {
-			b := socketBatches.Get().(*socketBatch)
-			err = l.receive(b)
-			if len(b.batch.Datagrams) > 0 {
-				l.failed = err
-				return &b.batch, nil
-			}
-			socketBatches.Put(b)
-		}
-		if err == nil {
-			continue
-		}
-		if isTruncation(err) {
-			l.c.counts.truncated.Add(1)
-			continue
-		}
-		if isTimeout(err) && !l.c.closed.Load() {
-			if err := l.resume(); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		if failures++; failures <= maxFailures && !l.c.closed.Load() && !errors.Is(err, net.ErrClosed) {
-			if e, ok := networkError(err); ok {
-				if !l.c.caps.Connected.IsValid() {
-					continue
-				}
-				return report(l.c.caps.Connected, e), nil
-			}
-		}
-		return nil, err
-	}
-}
-
-// receive fills b with what has arrived; an error is that of the call behind it.
-func (l *socketLink) receive(b *socketBatch) error {
-	ds := b.d[:0]
-	defer func() { b.batch.Datagrams = ds }()
-	for i := range b.buf {
-		n, oobn, flags, from, err := l.udp.ReadMsgUDPAddrPort(b.buf[i][:], b.oob[:])
-		switch {
-		case err != nil:
-			return err
-		case flags&msgTrunc != 0:
-			l.c.counts.truncated.Add(1)
-		default:
-			m := parseControl(b.oob[:oobn])
-			d := carrier.Datagram{Peer: l.peer(from), Local: m.local, Data: b.buf[i][:n], TrafficClass: m.trafficClass}
-			if !d.Local.IsValid() {
-				d.Local = l.bound()
-			}
-			ds = append(ds, d)
-		}
-		if err := l.raw.Control(l.look); err != nil || !l.more {
-			break // the next call tells of an error
-		}
-	}
-	return nil
-}
-
-// peer names the sender of a datagram.
-func (s *socket) peer(from netip.AddrPort) netip.AddrPort {
+// to is whom d goes to.
+func (s *socket) to(d *carrier.Datagram) netip.AddrPort {
 	if p := s.c.caps.Connected; p.IsValid() {
 		return p
 	}
-	return unmap(from)
+	return d.Peer
+}
+
+// writeError is what call met with, as package net would return it.
+func (s *socket) writeError(call string, d *carrier.Datagram, err error) error {
+	if _, ok := err.(syscall.Errno); ok {
+		err = os.NewSyscallError(call, err)
+	}
+	op := &net.OpError{Op: "write", Net: "udp", Source: net.UDPAddrFromAddrPort(s.c.local), Err: err}
+	if to := s.to(d); to.IsValid() {
+		op.Addr = net.UDPAddrFromAddrPort(to)
+	}
+	return op
 }
 
 // bound is the socket's own address, the zero Addr if it has none.
@@ -245,45 +136,6 @@ func (s *socket) source(d *carrier.Datagram) netip.Addr {
 		return netip.Addr{}
 	}
 	return d.Local.Unmap()
-}
-
-func (l *socketLink) write(ds []carrier.Datagram) (int, error) {
-	var room [oobSize]byte
-	for i := range ds {
-		d := &ds[i]
-		var to netip.AddrPort // the zero AddrPort on a connected socket
-		if !l.c.caps.Connected.IsValid() {
-			if to = unmap(d.Peer); !to.IsValid() {
-				return i, &net.OpError{Op: "write", Net: "udp", Err: syscall.EDESTADDRREQ}
-			}
-		}
-		oob := l.control(room[:0], d, to)
-		for seg := range d.Segments {
-			if err := l.send(seg, oob, to); err != nil {
-				l.cache.forget(d.Peer.Addr(), err)
-				return i, err
-			}
-		}
-	}
-	return len(ds), nil
-}
-
-// send sends one segment, once more if what failed may have been another one: a
-// report that was pending, or a control message that the system does not know.
-func (l *socketLink) send(seg, oob []byte, to netip.AddrPort) error {
-	_, _, err := l.udp.WriteMsgUDPAddrPort(seg, oob, to)
-	if err != nil && errors.Is(err, syscall.EINVAL) && len(oob) > 0 {
-		_, _, err = l.udp.WriteMsgUDPAddrPort(seg, nil, to)
-	}
-	e, ok := networkError(err)
-	if ok {
-		_, _, err = l.udp.WriteMsgUDPAddrPort(seg, oob, to)
-		e, ok = networkError(err)
-	}
-	if ok && !errors.Is(err, e) {
-		err = &net.OpError{Op: "write", Net: "udp", Addr: net.UDPAddrFromAddrPort(to), Err: e}
-	}
-	return err
 }
 
 // control appends the control messages for d, none if the socket's defaults say it all.

@@ -9,8 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const msgTrunc = unix.MSG_TRUNC
-
 // isInet6 tells the socket's family: package net makes a wildcard of both families
 // an IPv6 socket, whose address is "::".
 func isInet6(fd uintptr, local netip.Addr) bool {

@@ -8,8 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const msgTrunc = unix.MSG_TRUNC
-
 // isInet6 tells the socket's family: a wildcard may be either.
 func isInet6(fd uintptr, _ netip.Addr) bool {
 	family, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DOMAIN)
@@ -24,8 +22,8 @@ func setOptions(fd uintptr, s *socket) {
 	// Not DO, which refuses what is larger than the kernel believes the path to take:
 	// probes must be able to find it wrong (RFC 4821).
 	s.whole4 = set(unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE)
-	set(unix.IPPROTO_IP, unix.IP_RECVTOS, 1)
 	if !s.c.opts.portable {
+		set(unix.IPPROTO_IP, unix.IP_RECVTOS, 1)
 		set(unix.IPPROTO_IP, unix.IP_RECVERR, 1)
 	}
 	// Whether the kernel knows them is told by setting them, and a socket that was
@@ -43,8 +41,8 @@ func setOptions(fd uintptr, s *socket) {
 	}
 	s.whole6 = set(unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_PROBE)
 	set(unix.IPPROTO_IPV6, unix.IPV6_DONTFRAG, 1)
-	set(unix.IPPROTO_IPV6, unix.IPV6_RECVTCLASS, 1)
 	if !s.c.opts.portable {
+		set(unix.IPPROTO_IPV6, unix.IPV6_RECVTCLASS, 1)
 		set(unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"example.com/culvert/conn"
+	"example.com/culvert/tcpcore"
 )
 
 // A connLog knows one side's connections and what they did. Any number of
@@ -39,7 +40,7 @@ type watched struct {
 type connReport struct {
 	side, peer string
 	age        time.Duration
-	info       conn.Info
+	info       tcpcore.Info
 }
 
 // watch adds c, if it is a culvert connection, and returns what to use instead.

@@ -1,3 +1,5 @@
+//go:build linux || darwin || freebsd
+
 package udpcarrier
 
 import (
@@ -5,14 +7,16 @@ import (
 	"net/netip"
 	"unsafe"
 
-	"example.com/culvert/internal/mmsg"
 	"golang.org/x/sys/unix"
 )
 
+// rawName is room for a socket address of IPv4, which is the shorter, or IPv6.
+type rawName = unix.RawSockaddrInet6
+
 // setName writes peer as a socket wants it that is IPv6 or not, and returns how many
 // bytes the address has. An IPv6 peer stays one on an IPv4 socket: the kernel says
-// EAFNOSUPPORT.
-func setName(s *mmsg.Name, peer netip.AddrPort, inet6 bool) uint32 {
+// EAFNOSUPPORT. (Where an address has its length in it, the kernel writes that itself.)
+func setName(s *rawName, peer netip.AddrPort, inet6 bool) uint32 {
 	ip, port := peer.Addr(), netOrder(peer.Port())
 	if !inet6 && ip.Unmap().Is4() {
 		s4 := (*unix.RawSockaddrInet4)(unsafe.Pointer(s))
@@ -20,13 +24,13 @@ func setName(s *mmsg.Name, peer netip.AddrPort, inet6 bool) uint32 {
 		return unix.SizeofSockaddrInet4
 	}
 	// As16 gives an IPv4 peer's mapped address.
-	*s = mmsg.Name{Family: unix.AF_INET6, Port: port, Addr: ip.As16(), Scope_id: zones.id(ip.Zone())}
+	*s = rawName{Family: unix.AF_INET6, Port: port, Addr: ip.As16(), Scope_id: zones.id(ip.Zone())}
 	return unix.SizeofSockaddrInet6
 }
 
 // ofName reads the first n bytes of s as the kernel wrote them, an IPv4-mapped
 // address as the one that it stands for; the zero AddrPort if they are none of UDP's.
-func ofName(s *mmsg.Name, n uint32) netip.AddrPort {
+func ofName(s *rawName, n uint32) netip.AddrPort {
 	switch {
 	case s.Family == unix.AF_INET && n >= unix.SizeofSockaddrInet4:
 		s4 := (*unix.RawSockaddrInet4)(unsafe.Pointer(s))
