@@ -19,7 +19,7 @@ type Client struct {
 	stack benchmarks.Stack
 	addr  string
 	conns []net.Conn
-	first baseline
+	half  baseline
 
 	failures atomic.Uint64
 	failure  atomic.Pointer[error]
@@ -40,8 +40,9 @@ func NewClient(ctx context.Context, s benchmarks.Stack, addr string, w Work) (*C
 	case Bulk, Ping:
 		err = c.dial(ctx, w.Conns, greet)
 	case Idle:
-		if err = c.dial(ctx, 1, greet); err == nil {
-			c.first.take()
+		if err = c.dial(ctx, w.Conns, greet); err == nil {
+			time.Sleep(quiet)
+			c.half.take()
 			err = c.dial(ctx, w.Conns, greet)
 		}
 	case HTTP:
@@ -108,7 +109,7 @@ func (c *Client) Measure(ctx context.Context, w Window) Report {
 		r = c.wrk(ctx, w)
 	case Idle:
 		r = w.measure(func() []uint64 { return nil })
-		c.first.since(&r, c.work.Conns)
+		c.half.since(&r, c.work.Conns)
 	}
 	c.over.Store(true)
 	r.Errors = c.failures.Load()

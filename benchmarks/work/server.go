@@ -19,7 +19,7 @@ type Server struct {
 	mu     sync.Mutex
 	counts []*counter
 	kept   []net.Conn
-	first  baseline
+	half   baseline
 	failed error
 }
 
@@ -47,7 +47,7 @@ func (s *Server) Measure(w Window) Report {
 		r.Failed = s.failed.Error()
 	}
 	if s.work.Kind == Idle {
-		s.first.since(&r, s.work.Conns)
+		s.half.since(&r, s.work.Conns)
 	}
 	return r
 }
@@ -71,7 +71,7 @@ func (s *Server) fail(err error) {
 }
 
 func (s *Server) accept() {
-	for first := true; ; first = false {
+	for n := 0; ; n++ {
 		c, err := s.l.Accept()
 		if errors.Is(err, net.ErrClosed) {
 			return
@@ -79,10 +79,8 @@ func (s *Server) accept() {
 			s.fail(err)
 			return
 		}
-		if s.work.Kind == Idle && first {
-			// What the process has with one connection is no other's, so it is taken
-			// before there are more.
-			s.first.take()
+		if s.work.Kind == Idle && n == s.work.Conns {
+			s.half.take() // the client has been quiet, and opens the second half
 		}
 		go s.handle(c)
 	}
@@ -157,7 +155,13 @@ func (s *Server) serveHTTP() {
 	}
 }
 
-// A baseline is what the process has before there are connections that count.
+// quiet is how long the first half of idle connections lies before it is looked at. What carried
+// data a moment ago has buffers that an idle connection has not.
+const quiet = 2 * time.Second
+
+// A baseline is what the process has with the first half of the connections. The second half
+// tells what a connection costs: what the process takes once, and what grows with its first
+// connections, is in both.
 type baseline struct {
 	memory     int64
 	goroutines int
@@ -170,7 +174,7 @@ func (b *baseline) take() {
 	b.memory, b.goroutines = residentBytes(), runtime.NumGoroutine()
 }
 
-// since tells what n connections added.
+// since tells what another n connections added.
 func (b *baseline) since(r *Report, n int) {
 	var now baseline
 	now.take()

@@ -32,14 +32,15 @@ const (
 	HTTP Kind = "http"
 	// Wrk is HTTP with the program of that name as client.
 	Wrk Kind = "wrk"
-	// Idle opens connections and lets them lie.
+	// Idle opens connections and lets them lie, and as many more to see what they add.
 	Idle Kind = "idle"
 )
 
 // A Work is one way to load a stack.
 type Work struct {
 	Kind Kind
-	// Conns is how many connections are open, or with Rate being opened, at once.
+	// Conns is how many connections are open, or with Rate being opened, at once; with Idle how
+	// many each half is.
 	Conns int
 	// Size is that of a message in bytes, for Ping and Rate.
 	Size int

@@ -39,8 +39,8 @@ var bars = []bar{
 	{loopback, "ping-64-apart", "p50", p50, "culvert", "quic-go", 0.5, true},
 	{loopback, "rate", "connections per second", (*result).rate, "culvert", "kernel-cubic", 0.8, false},
 	{loopback, "rate", "connections per second", (*result).rate, "culvert", "gvisor", 3, false},
-	{loopback, "idle", "bytes, client", clientMemory, "culvert-shared", "", 4096, true},
-	{loopback, "idle", "bytes, server", serverMemory, "culvert-shared", "", 4096, true},
+	{loopback, "idle", "bytes for one more, client", clientMemory, "culvert-shared", "", 4096, true},
+	{loopback, "idle", "bytes for one more, server", serverMemory, "culvert-shared", "", 4096, true},
 	{loopback, "idle", "goroutines, client", clientGoroutines, "culvert-shared", "", 0.01, true},
 	{loopback, "idle", "goroutines, server", serverGoroutines, "culvert-shared", "", 0.01, true},
 }
@@ -89,7 +89,6 @@ func (s *summary) barTable() *table {
 	t := new(table)
 	t.Title = "bars"
 	t.Head = []string{"", "measurement", "figure", "stacks", "wanted", "is"}
-	idle := false
 	for _, v := range s.Bars {
 		word, want := "pass", "at least "
 		if !v.Met {
@@ -98,21 +97,13 @@ func (s *summary) barTable() *table {
 		if v.AtMost {
 			want = "at most "
 		}
-		idle = idle || v.Work == "idle"
 		t.Rows = append(t.Rows, []string{
 			word, v.Place + "/" + v.Work, v.What, v.subject(), want + fmt.Sprintf("%g", v.Want), number(v.Value),
 		})
 	}
 	t.Notes = append(t.Notes, fmt.Sprintf("%d of %d bars are missed", s.missed(), len(s.Bars)))
-	if idle {
-		t.Notes = append(t.Notes, idleNote)
-	}
 	return t
 }
-
-// idleNote is said where the memory of idle connections is.
-const idleNote = "idle: what counts is the memory at 100,000 connections, which `go run ./cmd/idle` " +
-	"measures; with the few of this table each bears its part of what a process takes once."
 
 func (s *summary) missed() (n int) {
 	for _, v := range s.Bars {

@@ -43,9 +43,9 @@ wrk speaks kernel TCP only: it shows how far our own client is from another.
 Jain's index tells how alike the goodputs of the connections are: 1 where all have the same,
 1/n where one of n has all.
 "Sent again" is in segments, of all connections and warm-up included; only culvert tells it.
-Bytes of an idle connection are what the process has in RAM (RSS) beyond what it had with one
-connection, after a garbage collection and a few seconds of silence, by the number of
-connections; without the kernel's.
+Bytes of an idle connection are what one more costs: by how much the process grows in RAM (RSS)
+when as many connections again are added to those that it has, each time after seconds of silence and
+a garbage collection. What the process takes once is not in them, nor what the kernel has.
 
 The kernel's TCP has its congestion control set by TCP_CONGESTION, as the stack's name
 says. Raw UDP is no contender but a limit: datagrams of 1452 bytes, as an Ethernet takes

@@ -27,7 +27,7 @@ func (s *summary) plotsOf(t *table) []drawing {
 	case work.Rate, work.HTTP, work.Wrk:
 		what, of = "per second", (*result).rate
 	case work.Idle:
-		what, of = "bytes per connection, both ends together", func(r *result) float64 { return clientMemory(r) + serverMemory(r) }
+		what, of = "bytes for one more connection, both ends together", func(r *result) float64 { return clientMemory(r) + serverMemory(r) }
 	}
 	b := plot.Bars{Title: upperFirst(first.task.about), X: what}
 	for _, c := range t.cells {

@@ -76,8 +76,8 @@ func (s *summary) taskTable(cells []*cell) *table {
 			}
 		}
 	}
-	if first.task.work.Kind == work.Idle {
-		t.Notes = append(t.Notes, idleNote)
+	if w := first.task.work; w.Kind == work.Idle {
+		t.Notes = append(t.Notes, fmt.Sprintf("one more: by what %d connections add to %d", w.Conns, w.Conns))
 	}
 	return t
 }
@@ -124,7 +124,7 @@ func (s *summary) columns(c *cell) []column {
 		}
 	case work.Idle:
 		return []column{
-			per("bytes, client", "%.0f", clientMemory), per("bytes, server", "%.0f", serverMemory),
+			per("bytes for one more, client", "%.0f", clientMemory), per("server", "%.0f", serverMemory),
 			per("goroutines, client", "%.2f", clientGoroutines),
 			per("goroutines, server", "%.2f", serverGoroutines),
 		}
