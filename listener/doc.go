@@ -8,6 +8,6 @@
 // endpoint's work. What LISTEN means for a SYN (RFC 9293 section 3.10.7.2) is the
 // engine's work, which gets it from the endpoint.
 //
-// A listener knows connections only as net.Conn and as a function that resets one.
+// A listener knows connections only as net.Conn, and as Reins that end one.
 // Its lock is a leaf: nothing is called while it is held.
 package listener

@@ -1,7 +1,6 @@
 package listener
 
 import (
-	"container/list"
 	"net"
 	"net/netip"
 	"time"
@@ -88,10 +87,18 @@ type Place struct {
 	c     *core
 	state placeState
 	conn  net.Conn
-	abort func()
-	drop  func()
-	since time.Time     // the SYN
-	half  *list.Element // in core.half while it is halfOpen
+	reins Reins
+	since time.Time // the SYN
+
+	older, newer *Place // in core.half while it is halfOpen, in core.queue while it is queued
+}
+
+// Reins are what a listener holds of a connection that nobody has got yet.
+type Reins interface {
+	// Abort resets it.
+	Abort()
+	// Drop gives it up without a word while its handshake lasts.
+	Drop()
 }
 
 // halfOpenGrace is how long a handshake keeps its place when others want it: longer than
@@ -111,8 +118,8 @@ const (
 // oldest handshake makes room if it has had its chance.
 func (c *core) take() *Place {
 	p, victim := c.takeOrEvict()
-	if victim != nil && victim.drop != nil {
-		victim.drop()
+	if victim != nil && victim.reins != nil {
+		victim.reins.Drop()
 	}
 	return p
 }
@@ -124,53 +131,84 @@ func (c *core) takeOrEvict() (p, victim *Place) {
 		return nil, nil
 	}
 	now := time.Now()
-	if c.half.Len()+len(c.queue) >= c.backlog {
-		oldest := c.half.Front()
-		if oldest == nil || now.Sub(oldest.Value.(*Place).since) < halfOpenGrace {
+	if c.half.n+c.queue.n >= c.backlog {
+		oldest := c.half.first
+		if oldest == nil || now.Sub(oldest.since) < halfOpenGrace {
 			return nil, nil
 		}
-		victim = oldest.Value.(*Place)
+		victim = oldest
 		victim.leave(gone)
 	}
 	p = &Place{c: c, since: now}
-	p.half = c.half.PushBack(p)
+	c.half.push(p)
 	return p, victim
 }
 
 // leave ends halfOpen.
 func (p *Place) leave(s placeState) {
 	p.state = s
-	p.c.half.Remove(p.half)
-	p.half = nil
+	p.c.half.remove(p)
 }
 
-// Bind tells the connection that has the place, how to reset it, and how to give it up
-// without a word while its handshake lasts: whoever the place is needed for, the peer
-// may be a forgery. It reports false if the place is lost meanwhile, as when the
-// listener has closed: the connection must be given up.
-func (p *Place) Bind(conn net.Conn, abort, drop func()) bool {
+// places are some in a row, the oldest first.
+type places struct {
+	first, last *Place
+	n           int
+}
+
+func (l *places) push(p *Place) {
+	p.older, p.newer = l.last, nil
+	*l.from(l.last), l.last = p, p
+	l.n++
+}
+
+func (l *places) remove(p *Place) {
+	*l.from(p.older) = p.newer
+	if p.newer != nil {
+		p.newer.older = p.older
+	} else {
+		l.last = p.older
+	}
+	p.older, p.newer = nil, nil
+	l.n--
+}
+
+// from is the link that leads on from p, or to the first.
+func (l *places) from(p *Place) **Place {
+	if p == nil {
+		return &l.first
+	}
+	return &p.newer
+}
+
+// Bind tells the connection that has the place, and how to be rid of it: whoever the
+// place is needed for, the peer may be a forgery. It reports false if the place is lost
+// meanwhile, as when the listener has closed: the connection must be given up.
+func (p *Place) Bind(conn net.Conn, r Reins) bool {
 	p.c.mu.Lock()
 	defer p.c.mu.Unlock()
 	if p.state != halfOpen {
 		return false
 	}
-	p.conn, p.abort, p.drop = conn, abort, drop
+	p.conn, p.reins = conn, r
 	return true
 }
 
-// Ready moves the connection to the queue of Accept: its handshake is complete.
-func (p *Place) Ready() {
+// Ready moves the connection to the queue of Accept: its handshake is complete. It
+// reports whether that was so, and nothing else is expected for the place.
+func (p *Place) Ready() bool {
 	c := p.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if p.state != halfOpen || p.conn == nil {
-		return
+		return false
 	}
 	p.leave(queued)
-	c.queue = append(c.queue, p)
+	c.queue.push(p)
 	if c.waiting > 0 {
 		c.cond.Broadcast()
 	}
+	return true
 }
 
 // Release gives the place of a handshake that failed back. A connection that is in

@@ -1,7 +1,6 @@
 package listener
 
 import (
-	"container/list"
 	"net"
 	"os"
 	"sync"
@@ -21,9 +20,9 @@ type core struct {
 	cond     sync.Cond // somebody may accept, or must stop waiting
 	waiting  int
 	closed   bool
-	failure  error     // the carrier's end
-	half     list.List // handshakes going on: *Place, oldest first
-	queue    []*Place  // established and not yet accepted, oldest first
+	failure  error  // the carrier's end
+	half     places // handshakes going on
+	queue    places // established and not yet accepted
 	deadline time.Time
 	timer    *time.Timer // wakes Accept at the deadline; only while somebody waits
 }
@@ -69,12 +68,8 @@ func (l *Listener) Accept() (net.Conn, error) {
 		if c.expired() {
 			return nil, c.opError("accept", os.ErrDeadlineExceeded)
 		}
-		if len(c.queue) > 0 {
-			p := c.queue[0]
-			c.queue[0] = nil
-			if c.queue = c.queue[1:]; len(c.queue) == 0 {
-				c.queue = nil // let go of the array
-			}
+		if p := c.queue.first; p != nil {
+			c.queue.remove(p)
 			p.state = gone
 			return p.conn, nil
 		}
@@ -120,14 +115,12 @@ func (c *core) close() bool {
 	}
 	c.closed = true
 	var doomed []*Place
-	for e := c.half.Front(); e != nil; e = e.Next() {
-		doomed = append(doomed, e.Value.(*Place))
-	}
-	doomed = append(doomed, c.queue...)
-	c.half.Init()
-	c.queue = nil
-	for _, p := range doomed {
-		p.state = gone
+	for _, l := range []*places{&c.half, &c.queue} {
+		for p := l.first; p != nil; p = l.first {
+			l.remove(p)
+			p.state = gone
+			doomed = append(doomed, p)
+		}
 	}
 	if c.timer != nil {
 		c.timer.Stop()
@@ -138,8 +131,8 @@ func (c *core) close() bool {
 		c.onClose()
 	}
 	for _, p := range doomed {
-		if p.abort != nil {
-			p.abort()
+		if p.reins != nil {
+			p.reins.Abort()
 		}
 	}
 	return true

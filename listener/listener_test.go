@@ -27,6 +27,9 @@ type fakeConn struct {
 	dropped bool
 }
 
+func (c *fakeConn) Abort() { c.reset = true }
+func (c *fakeConn) Drop()  { c.dropped = true }
+
 // open takes a place as an endpoint would; nil if the verdict was not to.
 func open(t *testing.T, in *Intake, c *fakeConn) *Place {
 	t.Helper()
@@ -34,7 +37,7 @@ func open(t *testing.T, in *Intake, c *fakeConn) *Place {
 	if v.Action != Open {
 		return nil
 	}
-	if !v.Place.Bind(c, func() { c.reset = true }, func() { c.dropped = true }) {
+	if !v.Place.Bind(c, c) {
 		t.Fatal("Bind failed")
 	}
 	return v.Place
@@ -192,7 +195,7 @@ func TestClose(t *testing.T) {
 	if !half.reset || !ready.reset || accepted.reset {
 		t.Errorf("reset: half-open %v, unaccepted %v, accepted %v", half.reset, ready.reset, accepted.reset)
 	}
-	if v.Place.Bind(&fakeConn{}, nil, nil) {
+	if v.Place.Bind(&fakeConn{}, nil) {
 		t.Error("a connection was bound to a closed listener")
 	}
 }

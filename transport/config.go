@@ -3,6 +3,7 @@ package transport
 import (
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"example.com/culvert/conn"
@@ -229,12 +230,25 @@ type settings struct {
 	udp     udpcarrier.Options
 }
 
+// defaults are the settings of the zero Config, made once: who dials with none dials often.
+var defaults = sync.OnceValue(func() *settings {
+	s, err := new(Config).checked()
+	if err != nil {
+		panic("BUG: the zero Config: " + err.Error())
+	}
+	return s
+})
+
 // settings returns the checked form of c, which may be nil, or an error that names
-// the first field with a bad value.
+// the first field with a bad value. It must not be changed.
 func (c *Config) settings() (*settings, error) {
 	if c == nil {
-		c = &Config{}
+		return defaults(), nil
 	}
+	return c.checked()
+}
+
+func (c *Config) checked() (*settings, error) {
 	s := &settings{backlog: c.Backlog, sockets: max(c.Sockets, 1), hop: uint8(c.HopLimit)}
 	s.udp = udpcarrier.Options{NoGSO: c.NoGSO, NoGRO: c.NoGRO, Logger: c.Logger}
 	s.core = tcpcore.Config{

@@ -35,11 +35,14 @@ type flow struct {
 	touched atomic.Uint64          // the readers that have given it segments since they last finished it
 	home    atomic.Pointer[reader] // the one that got data for it first
 	taking  taking                 // belongs to home
-	out     []carrier.Datagram     // belongs to whoever transmits
 }
 
 // Now reads the shard's clock.
 func (f *flow) Now() tcpcore.Time { return f.s.clock.now() }
+
+// outPool lends what trains are described in on their way to the carrier, so that an idle
+// connection holds none.
+var outPool = sync.Pool{New: func() any { return new([]carrier.Datagram) }}
 
 // Transmit hands trains to the carrier. What cannot be sent now is lost as a
 // datagram may be: the engine will send it again.
@@ -48,6 +51,8 @@ func (f *flow) Transmit(trains []*tcpcore.Train) {
 	if a := f.answered.Load(); a != nil {
 		source = *a // RFC 9293 MUST-45: always the address of the previous segments
 	}
+	out := outPool.Get().(*[]carrier.Datagram)
+	ds := (*out)[:0]
 	for _, t := range trains {
 		d := carrier.Datagram{
 			Peer: f.peer, Local: source, Data: t.Buf,
@@ -59,12 +64,13 @@ func (f *flow) Transmit(trains []*tcpcore.Train) {
 		if t.SegmentSize < len(t.Buf)+len(t.Data) {
 			d.SegmentSize = t.SegmentSize
 		}
-		f.out = append(f.out, d)
+		ds = append(ds, d)
 	}
-	f.s.seal(f.out)
-	f.s.write(f.out, f.sendFailed)
-	clear(f.out)
-	f.out = f.out[:0]
+	f.s.seal(ds)
+	f.s.write(ds, f.sendFailed)
+	clear(ds)
+	*out = ds
+	outPool.Put(out)
 }
 
 // SetHopLimit is for conn.Conn.SetHopLimit.
@@ -79,8 +85,8 @@ func (f *flow) TrainsSpoiled() {
 
 // Established tells whoever waits for the handshake.
 func (f *flow) Established() {
-	if f.backlog != nil {
-		f.backlog.Ready()
+	if f.backlog != nil && f.backlog.Ready() {
+		f.backlog = nil
 	}
 	f.end()
 }

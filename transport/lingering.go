@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"container/list"
 	"errors"
 	"log/slog"
 	"net/netip"
@@ -45,49 +44,63 @@ type route struct {
 var lingering lingerers
 
 type lingerers struct {
-	mu    sync.Mutex
-	order list.List // of lingerer
-	where map[*shard]*list.Element
+	mu           sync.Mutex
+	oldest, last *shard
+	n            int
 }
 
+// lingerer is a shard's place among them, which their lock guards.
 type lingerer struct {
-	s     *shard
-	since time.Time
+	here         bool
+	since        time.Time
+	older, newer *shard
 }
 
 // add enters a shard, and returns the one that must go to make room, if any.
 func (l *lingerers) add(s *shard) (oldest *shard) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.where[s] != nil {
+	if s.linger.here {
 		return nil
 	}
-	if l.where == nil {
-		l.where = make(map[*shard]*list.Element)
-	}
-	l.where[s] = l.order.PushBack(lingerer{s, time.Now()})
-	if l.order.Len() <= maxLingering {
+	s.linger = lingerer{here: true, since: time.Now(), older: l.last}
+	*l.newer(l.last), l.last = s, s
+	if l.n++; l.n <= maxLingering {
 		return nil
 	}
-	return l.pop(l.order.Front())
+	return l.pop(l.oldest)
 }
 
 // pop takes one out, the lock held.
-func (l *lingerers) pop(e *list.Element) *shard {
-	s := l.order.Remove(e).(lingerer).s
-	delete(l.where, s)
+func (l *lingerers) pop(s *shard) *shard {
+	at := s.linger
+	*l.newer(at.older) = at.newer
+	if at.newer != nil {
+		at.newer.linger.older = at.older
+	} else {
+		l.last = at.older
+	}
+	s.linger = lingerer{}
+	l.n--
 	return s
+}
+
+// newer is the link that leads on from s, or to the oldest.
+func (l *lingerers) newer(s *shard) **shard {
+	if s == nil {
+		return &l.oldest
+	}
+	return &s.linger.newer
 }
 
 // take returns the oldest one, nil if there is none, which is not counted any more.
 func (l *lingerers) take() *shard {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	front := l.order.Front()
-	if front == nil {
+	if l.oldest == nil {
 		return nil
 	}
-	return l.pop(front)
+	return l.pop(l.oldest)
 }
 
 // again returns a socket with the route that has lingered, with the caller as its user; nil if
@@ -103,15 +116,15 @@ func (l *lingerers) again(r route) *shard {
 func (l *lingerers) find(r route) *shard {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.order.Len() < manyLinger {
+	if l.n < manyLinger {
 		return nil
 	}
-	e := l.order.Front()
+	s := l.oldest
 	for range takeAmong {
-		if v := e.Value.(lingerer); v.s.route == r && time.Since(v.since) < fresh {
-			return l.pop(e)
+		if s.route == r && time.Since(s.linger.since) < fresh {
+			return l.pop(s)
 		}
-		e = e.Next()
+		s = s.linger.newer
 	}
 	return nil
 }
@@ -134,7 +147,7 @@ func spare(open func() (carrier.Carrier, error)) (carrier.Carrier, error) {
 func (l *lingerers) remove(s *shard) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if e := l.where[s]; e != nil {
-		l.pop(e)
+	if s.linger.here {
+		l.pop(s)
 	}
 }

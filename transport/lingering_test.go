@@ -128,7 +128,7 @@ func TestLingeringAfterFailure(t *testing.T) {
 		}
 		synctest.Wait()
 		lingering.mu.Lock()
-		last := lingering.order.Back().Value.(lingerer).s
+		last := lingering.last
 		lingering.mu.Unlock()
 		if last != first {
 			t.Error("the dial was not on the oldest socket")

@@ -69,7 +69,8 @@ func (lc *ListenConfig) settings() (*settings, error) {
 		return nil, fmt.Errorf("ListenConfig.Backlog: %d is outside of 1..%d", lc.Backlog, maxBacklog)
 	}
 	if lc.Backlog > 0 {
-		cfg.backlog = lc.Backlog
+		own := *cfg
+		own.backlog, cfg = lc.Backlog, &own
 	}
 	return cfg, nil
 }

@@ -224,7 +224,7 @@ func (r *reader) open(now tcpcore.Time, p *port, k key, seg *segment.Segment, pl
 		place.Release()
 		return
 	}
-	if !place.Bind(c, f.driver.Abort, f.driver.Drop) {
+	if !place.Bind(c, f.driver) {
 		f.driver.Abort() // the listener has closed
 		return
 	}

@@ -30,6 +30,8 @@ type shard struct {
 	route route     // of a socket for one peer, which a dial may take that wants the same
 	once  sync.Once // begins reading
 
+	linger lingerer
+
 	mu        sync.Mutex
 	users     int
 	exclusive bool // an Endpoint has it, and nobody else may listen
