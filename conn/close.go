@@ -34,6 +34,7 @@ func (x *Conn) Close() error {
 		c.leader.Attend()
 	}
 	if c.linger > 0 {
+		c.bye = newSide(c)
 		c.bye.deadline = now.Add(time.Duration(c.linger) * time.Second)
 		for c.unacknowledged() && c.bye.expired(c.now()) == nil {
 			c.bye.wait(false)

@@ -78,15 +78,15 @@ type Options struct {
 
 // core is one connection; Conn and Driver are its faces.
 type core struct {
-	host   Host
-	remote *net.TCPAddr
+	host Host
 
-	mu     sync.Mutex
-	clock  tcpcore.Time // the latest time that the engine was told
-	engine *tcpcore.Engine
-	local  *net.TCPAddr
+	mu            sync.Mutex
+	clock         tcpcore.Time // the latest time that the engine was told
+	engine        *tcpcore.Engine
+	local, remote address
 
-	rd, wr, bye side // readers, writers, and who lingers in Close
+	rd, wr side  // readers and writers
+	bye    *side // who lingers in Close, from there on
 
 	writing   bool  // a Write has its turn
 	closed    bool  // the user called Close
@@ -136,12 +136,11 @@ func New(host Host, engine *tcpcore.Engine, local, remote netip.AddrPort, o Opti
 	}{}
 	c := &all.core
 	c.host, c.engine, c.linger, c.keepAlive = host, engine, o.Linger, o.KeepAlive
-	c.local, c.remote = net.TCPAddrFromAddrPort(local), net.TCPAddrFromAddrPort(remote)
+	c.local.at, c.remote.at = local, remote
 	c.leader, _ = host.(Leader)
 	c.due = tcpcore.Never
-	for _, s := range []*side{&c.rd, &c.wr, &c.bye} {
-		s.init(c)
-	}
+	c.rd.init(c)
+	c.wr.init(c)
 	all.conn.c, all.driver.c = c, c
 	return &all.conn, &all.driver
 }
@@ -151,12 +150,29 @@ func New(host Host, engine *tcpcore.Engine, local, remote netip.AddrPort, o Opti
 func (x *Conn) LocalAddr() net.Addr {
 	x.c.mu.Lock()
 	defer x.c.mu.Unlock()
-	return x.c.local
+	return x.c.local.addr()
 }
 
 // RemoteAddr returns the *net.TCPAddr of the peer, with the port of the carrier. It
 // must not be modified.
-func (x *Conn) RemoteAddr() net.Addr { return x.c.remote }
+func (x *Conn) RemoteAddr() net.Addr {
+	x.c.mu.Lock()
+	defer x.c.mu.Unlock()
+	return x.c.remote.addr()
+}
+
+// address is an end's, which many a connection is never asked for. core.mu guards it.
+type address struct {
+	at  netip.AddrPort
+	tcp *net.TCPAddr // made when it is asked for
+}
+
+func (a *address) addr() *net.TCPAddr {
+	if a.tcp == nil {
+		a.tcp = net.TCPAddrFromAddrPort(a.at)
+	}
+	return a.tcp
+}
 
 // Info returns a snapshot of the connection's state and counters, also after Close.
 func (x *Conn) Info() tcpcore.Info {

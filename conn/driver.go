@@ -187,10 +187,11 @@ func (d *Driver) SetPart(bytes, rate int) {
 
 // SetLocal tells the local address once it is known, when the system chose it.
 func (d *Driver) SetLocal(a netip.AddrPort) {
-	local := net.TCPAddrFromAddrPort(a)
 	d.c.mu.Lock()
 	defer d.c.mu.Unlock()
-	d.c.local = local
+	if d.c.local.at != a {
+		d.c.local = address{at: a}
+	}
 }
 
 // Err tells why a connection that did not become established ended, as the

@@ -12,13 +12,13 @@ import (
 
 // opError dresses err as package net does.
 func (c *core) opError(op string, err error) error {
-	return &net.OpError{Op: op, Net: "tcp", Source: c.local, Addr: c.remote, Err: err}
+	return &net.OpError{Op: op, Net: "tcp", Source: c.local.addr(), Addr: c.remote.addr(), Err: err}
 }
 
 // setError is what package net returns from the setters: it names only the local
 // address.
 func (c *core) setError(err error) error {
-	return &net.OpError{Op: "set", Net: "tcp", Addr: c.local, Err: err}
+	return &net.OpError{Op: "set", Net: "tcp", Addr: c.local.addr(), Err: err}
 }
 
 // cause turns the engine's reason for a connection's end into the system's. A

@@ -4,8 +4,8 @@ package conn
 func (d *Driver) Armed() bool {
 	d.c.mu.Lock()
 	defer d.c.mu.Unlock()
-	for _, s := range []*side{&d.c.rd, &d.c.wr, &d.c.bye} {
-		if s.timer != nil && s.timer.Stop() {
+	for _, s := range []*side{&d.c.rd, &d.c.wr, d.c.bye} {
+		if s != nil && s.timer != nil && s.timer.Stop() {
 			return true
 		}
 	}

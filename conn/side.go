@@ -19,6 +19,12 @@ type side struct {
 	due      tcpcore.Time // when timer fires; Never if it is not armed
 }
 
+func newSide(c *core) *side {
+	s := new(side)
+	s.init(c)
+	return s
+}
+
 func (s *side) init(c *core) {
 	s.c = c
 	s.cond.L = &c.mu
@@ -39,8 +45,9 @@ func (s *side) wait(lent bool) {
 	s.waiting--
 }
 
+// wake calls all who wait; nobody does where there is no side.
 func (s *side) wake() {
-	if s.waiting == 0 {
+	if s == nil || s.waiting == 0 {
 		return
 	}
 	c := s.c
@@ -66,7 +73,10 @@ func (s *side) lead(lent bool) bool {
 	c.leading = nil
 	c.leader.Leave(c.closed)
 	// Who else waits takes over.
-	for _, o := range []*side{&c.rd, &c.wr, &c.bye} {
+	for _, o := range [...]*side{&c.rd, &c.wr, c.bye} {
+		if o == nil {
+			continue
+		}
 		if o.waiting > 1 || o != s && o.waiting > 0 {
 			o.cond.Signal()
 			break

@@ -207,7 +207,7 @@ func (q *xmitQueue) pushRun(x xmit, size, n int) {
 }
 
 func (q *xmitQueue) grow() {
-	xs := make([]xmit, max(16, 2*len(q.xs)))
+	xs := make([]xmit, max(4, 2*len(q.xs)))
 	for i := range q.n {
 		xs[i] = q.xs[(q.head+i)&(len(q.xs)-1)]
 	}

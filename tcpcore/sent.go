@@ -100,7 +100,7 @@ func (q *sentQueue) reserve(n int) {
 func (q *sentQueue) grow() {
 	n := 1 // a SYN
 	if len(q.recs) > 0 {
-		n = max(16, 2*len(q.recs))
+		n = max(4, 2*len(q.recs)) // a request, and a FIN
 	}
 	recs := make([]record, n)
 	for i := range q.n {

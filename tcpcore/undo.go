@@ -24,7 +24,7 @@ type undoState struct {
 	retransTS   uint32      // RetransmitTS of RFC 3522, if hasTS
 	hasTS       bool
 	doubt       bool // so far the originals arrive: nothing more is sent again until it is clear
-	owed        owedRanges
+	owed        *owedRanges // from the first of them on
 	frto        frtoStep
 }
 
@@ -70,6 +70,7 @@ func (u *undoState) retransmitted(e *Engine, now Time, r *record) {
 	if !u.sent {
 		u.sent, u.first, u.last = true, r.end(), r.end()
 		u.retransTS, u.hasTS = e.tsClock(now), e.ts.on
+		u.owed = new(owedRanges)
 	}
 	u.last = u.last.Max(r.end())
 	u.owed.add(r.seq, r.end())
@@ -180,7 +181,7 @@ func (o *owedRanges) add(left, right segment.Seq) {
 
 // report takes off what a D-SACK block tells, and reports whether that was the last of it.
 func (o *owedRanges) report(b segment.SACKBlock) bool {
-	if o.lost || o.n == 0 {
+	if o == nil || o.lost {
 		return false
 	}
 	all, news := true, false
