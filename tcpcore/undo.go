@@ -23,7 +23,7 @@ type undoState struct {
 	first, last segment.Seq // ends of what was sent again first, and of the highest
 	retransTS   uint32      // RetransmitTS of RFC 3522, if hasTS
 	hasTS       bool
-	doubt       bool // so far the originals arrive: nothing more is sent again until it is clear
+	doubt       bool        // so far the originals arrive: nothing more is sent again until it is clear
 	owed        *owedRanges // from the first of them on
 	frto        frtoStep
 }
