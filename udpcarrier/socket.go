@@ -96,7 +96,10 @@ func (s *socket) maxMTU(peer netip.AddrPort) int {
 		return 0
 	}
 	if local := s.c.local.Addr(); s.c.caps.Connected.IsValid() || !s.wildcard {
-		return max(interfaces.MTU(local), s.mtu(peer))
+		if mtu := interfaces.MTU(local); mtu > 0 {
+			return mtu // the route's is a system call, and no more but where the address is another interface's
+		}
+		return s.mtu(peer)
 	}
 	return s.cache.get(peer.Addr()).max
 }
