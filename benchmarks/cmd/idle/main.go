@@ -45,8 +45,12 @@ const perPair = 10_000
 type options struct {
 	n, parallel, sample int
 	hold                time.Duration
+	want                bool
 	serve               int
 }
+
+// most is what a connection may take of process memory at each end, in bytes.
+const most = 4096
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -78,6 +82,7 @@ func parse(args []string, w io.Writer) (options, error) {
 	f.IntVar(&o.parallel, "parallel", 256, "how many are opened at a time")
 	f.IntVar(&o.sample, "sample", 1000, "how many are asked in the end whether they live")
 	f.DurationVar(&o.hold, "hold", 5*time.Second, "how long they are idle")
+	f.BoolVar(&o.want, "want", false, "fail if a connection takes more than 4096 bytes at either end, or if there is a goroutine for each")
 	f.IntVar(&o.serve, "serve", 0, "be the server, with so many sockets (idle starts it itself)")
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -264,14 +269,24 @@ func hold(ctx context.Context, o options, w io.Writer) error {
 			return err
 		}
 	}
+	var missed []string
 	for i, name := range []string{"dialled", "accepted"} {
 		a, b := after[1][i], before[i]
 		per := func(n, m int64) float64 { return float64(n-m) / float64(o.n) }
+		if per(a.RSS, b.RSS) > most || a.Goroutines-b.Goroutines > o.n/100 {
+			missed = append(missed, name)
+		}
 		fmt.Fprintf(w, "%-9s %7.0f bytes of process memory a connection, %.0f of heap; %d goroutines, %d before the first; %v of processor in %v\n", name,
 			per(a.RSS, b.RSS), per(a.Heap, b.Heap), a.Goroutines, b.Goroutines, (a.CPU - after[0][i].CPU - a.Measuring).Round(time.Millisecond), o.hold)
 	}
 	fmt.Fprintf(w, "together  %7.2f GiB\n", float64(after[1][0].RSS+after[1][1].RSS)/(1<<30))
-	return live(o, conns, in, answers, w)
+	if err := live(o, conns, in, answers, w); err != nil {
+		return err
+	}
+	if o.want && len(missed) > 0 {
+		return fmt.Errorf("more than is wanted: %s", strings.Join(missed, ", "))
+	}
+	return nil
 }
 
 // open dials all connections, o.parallel at a time.

@@ -32,6 +32,15 @@ func TestIdle(t *testing.T) {
 	}
 }
 
+// TestWant: few connections bear too much of what a process takes once, and that is said.
+func TestWant(t *testing.T) {
+	var out bytes.Buffer
+	err := run(t.Context(), []string{"-n", "10", "-hold", "2s", "-sample", "1", "-want"}, nil, &out)
+	if err == nil || !strings.Contains(err.Error(), "more than is wanted: dialled, accepted") {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+}
+
 // TestArguments has bad ones named, and help.
 func TestArguments(t *testing.T) {
 	for want, args := range map[string][]string{
