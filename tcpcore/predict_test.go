@@ -14,13 +14,13 @@ import (
 // TestPrediction: header prediction changes nothing. Two engines get the same segments, most of
 // them the next in order, and one of the engines does without.
 func TestPrediction(t *testing.T) {
+	segments, predicted := 0, 0
 	for seed := range uint64(60) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		cfg := Config{ECN: seed%3 == 0, StrictTimestamps: seed%4 == 0, NoTimestamps: seed%5 == 0, ReceiveBuffer: int(seed%2) * 20_000}
 		with, without := newBulkPair(t, cfg, 1000), newBulkPair(t, cfg, 1000)
 		without.b.cfg = with.b.cfg // or its functions would differ
 		with.b.pers.unanswered, without.b.pers.unanswered = 1, 1
-		predicted := 0
 		for step := range 300 {
 			s := segment.Segment{SrcPort: 1000, DstPort: 2000, Flags: ACK, Seq: with.b.rcv.nxt, Ack: with.b.snd.nxt,
 				Window: uint16(with.b.snd.wnd >> with.b.snd.shift), Payload: make([]byte, 1+rng.IntN(1000))}
@@ -30,6 +30,7 @@ func TestPrediction(t *testing.T) {
 			with.now += Time(rng.IntN(int(5 * time.Millisecond)))
 			without.now = with.now
 			one, two := s, s
+			segments++
 			before := *with.b
 			if with.b.state == Established && with.b.inputNext(with.now, &one) {
 				predicted++
@@ -51,9 +52,9 @@ func TestPrediction(t *testing.T) {
 				break
 			}
 		}
-		if predicted < 10 && with.b.state == Established {
-			t.Errorf("seed %d: only %d segments were predicted", seed, predicted)
-		}
+	}
+	if predicted < segments/5 {
+		t.Errorf("%d of %d segments were predicted", predicted, segments)
 	}
 }
 
