@@ -84,6 +84,17 @@ type Placer interface {
 	Reads(c Carrier) bool
 }
 
+// A Poller is a Carrier that can be asked without waiting: who expects something at once asks
+// for a moment before it waits, since a goroutine that sleeps is slow to wake up.
+type Poller interface {
+	Carrier
+	// Poll is ReadBatch that returns nil where it would wait, and ReadInto if it is given a p and
+	// the carrier is a Placer. It needs Caps.Poll.
+	Poll(p []byte) (*Batch, error)
+	// Reads reports whether Poll does for c what c's ReadBatch does; see Placer.
+	Reads(c Carrier) bool
+}
+
 // A Prober is a Carrier that tries datagrams larger than MMS says if it is given any: it
 // never has one fragmented, by itself or on the way. So the connections above can find
 // out by themselves what the path takes (RFC 4821, RFC 8899).
@@ -125,6 +136,8 @@ type Caps struct {
 	Gather bool
 	// Interrupt: the carrier is an Interrupter.
 	Interrupt bool
+	// Poll: the carrier is a Poller.
+	Poll bool
 	// HopLimit: Datagram.HopLimit is honoured on sending.
 	HopLimit bool
 	// Connected is the only peer, if the carrier has just one.

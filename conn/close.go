@@ -37,7 +37,7 @@ func (x *Conn) Close() error {
 		c.bye = newSide(c)
 		c.bye.deadline = now.Add(time.Duration(c.linger) * time.Second)
 		for c.unacknowledged() && c.bye.expired(c.now()) == nil {
-			c.bye.wait(false)
+			c.bye.wait(ForChange)
 		}
 		c.bye.stop()
 	}

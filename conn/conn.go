@@ -37,9 +37,8 @@ type Leader interface {
 	// is called with the connection's lock held, and does not block.
 	TryLead() bool
 	// Lead reads and processes until stop is set or the carrier is at its end. It is called
-	// without the lock, by whoever has the turn. With reading it is called by a Read, whose
-	// buffer Driver.Lent tells of until Lead returns.
-	Lead(stop *atomic.Bool, reading bool)
+	// without the lock, by whoever has the turn.
+	Lead(stop *atomic.Bool, why Reason)
 	// Rouse makes Lead look at stop. It does not block.
 	Rouse()
 	// Leave gives the turn back, with the lock held. If soon is false, nobody needs what
@@ -48,6 +47,18 @@ type Leader interface {
 	// Attend has the carrier read if nobody does: nobody will come back to lead.
 	Attend()
 }
+
+// Reason is what a leader waits for.
+type Reason uint8
+
+const (
+	// ForChange is any but those below.
+	ForChange Reason = iota
+	// ForData is a Read, whose buffer Driver.Lent tells of until Lead returns.
+	ForData
+	// ForAnswer is such a Read that follows a Write: a peer that is quick answers at once.
+	ForAnswer
+)
 
 // A TrainSender is a Host that can send segments one by one instead of in trains.
 type TrainSender interface {
@@ -89,6 +100,7 @@ type core struct {
 	bye    *side // who lingers in Close, from there on
 
 	writing   bool  // a Write has its turn
+	asked     bool  // something was written since data was read
 	closed    bool  // the user called Close
 	readShut  bool  // the user called CloseRead
 	told      bool  // Host.Established was called

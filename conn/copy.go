@@ -104,7 +104,7 @@ func (c *core) reserve(least, most int) ([]byte, error) {
 				return nil, c.writeError(err)
 			}
 		}
-		c.wr.wait(false)
+		c.wr.wait(ForChange)
 	}
 }
 
@@ -188,6 +188,7 @@ func (c *core) look(own *[]byte) (p []byte, at uint64, err error) {
 		}
 		p, at, err = c.engine.Look(now, mostPiece)
 		if err == nil {
+			c.asked = false
 			return p, at, nil
 		}
 		if err != tcpcore.ErrWouldBlock {
@@ -202,9 +203,10 @@ func (c *core) look(own *[]byte) (p []byte, at uint64, err error) {
 			*own = make([]byte, stageSize)
 		}
 		lent := *own != nil && c.engine.Lend(*own)
-		c.rd.wait(lent)
+		c.rd.wait(c.reason(lent))
 		if lent {
 			if n := c.engine.TakeBack(); n > 0 {
+				c.asked = false
 				return (*own)[:n], delivered, nil
 			}
 		}

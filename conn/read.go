@@ -35,6 +35,7 @@ func (c *core) receive(p []byte, peek bool) (n int, err error) {
 			n, err = c.engine.Read(now, p)
 		}
 		if n > 0 {
+			c.asked = false
 			c.pump() // the window may be worth telling
 			return n, nil
 		}
@@ -49,9 +50,10 @@ func (c *core) receive(p []byte, peek bool) (n int, err error) {
 		// While nobody else can take bytes out of their order, what comes next need not go by
 		// way of the receive buffer.
 		lent := !peek && c.engine.Lend(p)
-		c.rd.wait(lent)
+		c.rd.wait(c.reason(lent))
 		if lent {
 			if n := c.engine.TakeBack(); n > 0 {
+				c.asked = false
 				return n, nil
 			}
 		}
@@ -70,6 +72,17 @@ func (c *core) mayRead(now tcpcore.Time) error {
 		return io.EOF
 	}
 	return nil
+}
+
+// reason is why a Read waits that has lent its buffer, or not.
+func (c *core) reason(lent bool) Reason {
+	switch {
+	case !lent:
+		return ForChange
+	case c.asked:
+		return ForAnswer
+	}
+	return ForData
 }
 
 // CloseRead shuts the reading side: what has arrived is discarded, and so is what

@@ -32,14 +32,13 @@ func (s *side) init(c *core) {
 }
 
 // wait lets go of the lock until wake is called or the deadline passes; or for no
-// reason. Meanwhile it reads the carrier, if it may. With lent the caller has lent the engine
-// a buffer.
-func (s *side) wait(lent bool) {
+// reason. Meanwhile it reads the carrier, if it may.
+func (s *side) wait(why Reason) {
 	if s.deadline != tcpcore.Never {
 		s.arm(s.c.now())
 	}
 	s.waiting++
-	if !s.lead(lent) {
+	if !s.lead(why) {
 		s.cond.Wait()
 	}
 	s.waiting--
@@ -60,7 +59,7 @@ func (s *side) wake() {
 
 // lead waits by reading the carrier, and reports whether it could. It lets go of the lock
 // meanwhile.
-func (s *side) lead(lent bool) bool {
+func (s *side) lead(why Reason) bool {
 	c := s.c
 	if c.leader == nil || !c.leader.TryLead() {
 		return false
@@ -68,7 +67,7 @@ func (s *side) lead(lent bool) bool {
 	c.leading = s
 	c.roused.Store(false)
 	c.mu.Unlock()
-	c.leader.Lead(&c.roused, lent)
+	c.leader.Lead(&c.roused, why)
 	c.mu.Lock()
 	c.leading = nil
 	c.leader.Leave(c.closed)

@@ -39,7 +39,7 @@ func (c *core) send(bufs [][]byte, urgent bool) (n int64, err error) {
 		if err := c.mayWrite(); err != nil {
 			return 0, err
 		}
-		c.wr.wait(false)
+		c.wr.wait(ForChange)
 	}
 	c.writing = true
 	first, off := 0, 0 // the first buffer that is not wholly taken, and how much of it is
@@ -79,11 +79,12 @@ func (c *core) send(bufs [][]byte, urgent bool) (n int64, err error) {
 			c.pump() // lets go of the lock: room may have come meanwhile
 			continue
 		}
-		c.wr.wait(false)
+		c.wr.wait(ForChange)
 	}
 	// The next writer may fill up the segments that this one transmits.
 	c.writing = false
 	c.wr.wake()
+	c.asked = c.asked || n > 0
 	if n > 0 || err != nil {
 		c.pump()
 	}

@@ -3,6 +3,7 @@ package transport
 import (
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 	"time"
 
@@ -195,6 +196,13 @@ type Config struct {
 	NoGSO, NoGRO bool
 	Logger       *slog.Logger
 
+	// BusyPoll is for how long a Read that follows a Write polls its UDP socket before it
+	// sleeps, at most 10 ms; negative does not. A goroutine that sleeps wakes up 5 to 50 us late,
+	// which is most of a round trip to a neighbour. It is done on Linux, for a connection that
+	// has a socket to itself, and ever more rarely while answers take longer. Default 100 us, and
+	// not where there is a single processor (GOMAXPROCS).
+	BusyPoll time.Duration
+
 	// Linger is what Close does with data that is not yet acknowledged: positive,
 	// it blocks for so many seconds at most; negative, it discards the data and
 	// resets the connection. conn.Conn.SetLinger changes it. Default 0: Close
@@ -217,6 +225,8 @@ const (
 	maxBacklog = 1000000
 	maxSockets = 64 // which flow.touched has bits for
 	maxLinger  = 65535
+
+	maxBusyPoll = 10 * time.Millisecond
 )
 
 // settings are a Config that was checked, in the form that connections want.
@@ -226,6 +236,7 @@ type settings struct {
 	hop     uint8
 	backlog int
 	sockets int
+	poll    time.Duration // 0: not at all
 	conn    conn.Options
 	udp     udpcarrier.Options
 }
@@ -330,6 +341,12 @@ func (c *Config) checked() (*settings, error) {
 	}
 	if c.Sockets < 0 || c.Sockets > maxSockets {
 		return nil, fmt.Errorf("Config.Sockets: %d is outside of 1..%d", c.Sockets, maxSockets)
+	}
+	if c.BusyPoll > maxBusyPoll {
+		return nil, fmt.Errorf("Config.BusyPoll: %v is more than %v", c.BusyPoll, maxBusyPoll)
+	}
+	if s.poll = max(c.BusyPoll, 0); c.BusyPoll == 0 && runtime.GOMAXPROCS(0) > 1 {
+		s.poll = defaultPoll
 	}
 	if c.Linger > maxLinger {
 		return nil, fmt.Errorf("Config.Linger: %d seconds are more than %d", c.Linger, maxLinger)

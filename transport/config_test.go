@@ -93,6 +93,7 @@ func TestConfigErrors(t *testing.T) {
 		"Config.Backlog":           {Backlog: -1},
 		"Config.Sockets":           {Sockets: 65},
 		"Config.Linger":            {Linger: maxLinger + 1},
+		"Config.BusyPoll":          {BusyPoll: maxBusyPoll + 1},
 	} {
 		if _, err := c.settings(); err == nil || !strings.HasPrefix(err.Error(), want+": ") {
 			t.Errorf("%s: %v", want, err)

@@ -17,6 +17,8 @@ import (
 type turn struct {
 	car    carrier.Interrupter // nil if nobody but the background may read
 	placer carrier.Placer      // car, if it is one itself
+	poller carrier.Poller      // car, if it is one itself
+	mood   patience
 	taken  atomic.Bool
 	// inside: a leader is in ReadBatch, or about to enter and look whether it may.
 	inside atomic.Bool
@@ -46,6 +48,10 @@ func (t *turn) init(car carrier.Carrier) {
 		if p, ok := car.(carrier.Placer); ok && p.Reads(car) {
 			t.placer = p
 		}
+		if p, ok := car.(carrier.Poller); ok && car.Caps().Poll && p.Reads(car) {
+			t.poller = p
+		}
+		t.mood = newPatience()
 	}
 }
 
@@ -173,9 +179,8 @@ func (f *flow) TryLead() bool {
 	return f.s.alone() && f.s.turn.taken.CompareAndSwap(false, true)
 }
 
-// Lead reads until stop is set or the carrier is at its end. For a Read, data goes from the
-// carrier right to where it is wanted, as far as the carrier can tell.
-func (f *flow) Lead(stop *atomic.Bool, reading bool) {
+// Lead reads until stop is set or the carrier is at its end.
+func (f *flow) Lead(stop *atomic.Bool, why conn.Reason) {
 	t := &f.s.turn
 	for {
 		t.inside.Store(true)
@@ -183,7 +188,7 @@ func (f *flow) Lead(stop *atomic.Bool, reading bool) {
 			t.inside.Store(false)
 			return
 		}
-		b, err := f.readFor(reading)
+		b, err := f.readFor(why)
 		t.inside.Store(false)
 		switch {
 		case err == carrier.ErrInterrupted:
@@ -197,13 +202,21 @@ func (f *flow) Lead(stop *atomic.Bool, reading bool) {
 	}
 }
 
-// readFor reads a batch for who leads. What it has lent is asked for each time: data may have come.
-func (f *flow) readFor(reading bool) (*carrier.Batch, error) {
+// readFor reads a batch for who leads. For a Read, data goes from the carrier right to where it is
+// wanted, as far as the carrier can tell; where that is is asked each time, since data may have
+// come.
+func (f *flow) readFor(why conn.Reason) (*carrier.Batch, error) {
 	t := &f.s.turn
-	if reading && t.placer != nil {
-		return t.placer.ReadInto(f.driver.Lent())
+	if why == conn.ForChange || t.placer == nil {
+		return t.car.ReadBatch()
 	}
-	return t.car.ReadBatch()
+	into := f.driver.Lent()
+	if d := f.cfg.poll; why == conn.ForAnswer && d > 0 && t.poller != nil && t.mood.ready() {
+		if b, err := t.mood.poll(t.poller, into, d); b != nil || err != nil {
+			return b, err
+		}
+	}
+	return t.placer.ReadInto(into)
 }
 
 // Rouse calls a leader back who waits for the carrier.

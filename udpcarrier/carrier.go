@@ -26,6 +26,7 @@ type Carrier struct {
 var (
 	_ carrier.Interrupter = (*Carrier)(nil)
 	_ carrier.Placer      = (*Carrier)(nil)
+	_ carrier.Poller      = (*Carrier)(nil)
 	_ carrier.Prober      = (*Carrier)(nil)
 )
 
@@ -40,6 +41,12 @@ type link interface {
 	mtu(peer netip.AddrPort) int
 	// maxMTU is what can be sent to peer at all, 0 if that is unknown or may be fragmented.
 	maxMTU(peer netip.AddrPort) int
+}
+
+// A poller is a link that can be read without waiting.
+type poller interface {
+	// poll is read that returns nil where it would wait.
+	poll(p []byte) (*carrier.Batch, error)
 }
 
 // counts are the events that nobody is told of otherwise.
@@ -67,7 +74,23 @@ func (c *Carrier) ReadInto(p []byte) (*carrier.Batch, error) {
 	if c.closed.Load() {
 		return nil, c.closedError("read")
 	}
-	b, err := c.link.read(p)
+	return c.outcome(c.link.read(p))
+}
+
+// Poll is ReadInto that returns nil where it would wait; see carrier.Poller. Without Caps.Poll it
+// always does.
+func (c *Carrier) Poll(p []byte) (*carrier.Batch, error) {
+	if c.closed.Load() {
+		return nil, c.closedError("read")
+	}
+	if l, ok := c.link.(poller); ok {
+		return c.outcome(l.poll(p))
+	}
+	return nil, nil
+}
+
+// outcome is what a link's reader returned, as the carrier's does.
+func (c *Carrier) outcome(b *carrier.Batch, err error) (*carrier.Batch, error) {
 	if err != nil && c.closed.Load() {
 		// Not every PacketConn says net.ErrClosed (vnet's does not).
 		return nil, c.closedError("read")

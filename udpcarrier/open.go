@@ -165,6 +165,7 @@ func (c *Carrier) openSocket(u *net.UDPConn) error {
 			c.caps.Gather = true
 			c.caps.Trains, c.caps.TrafficClass, c.caps.HopLimit = s.gso, true, true
 			c.link = l
+			c.caps.Poll = true
 			return nil
 		}
 	}

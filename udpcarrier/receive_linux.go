@@ -20,6 +20,7 @@ type inbound struct {
 	busy bool // the last batch was full of small messages
 
 	into   []byte     // where ReadInto's caller wants data, while it is inside
+	brisk  bool       // the caller does not want to wait
 	expect mmsg.Shape // what the last batch was like, if it is worth placing
 
 	// What receive found: r with n messages, or nothing because of errno.
@@ -29,10 +30,12 @@ type inbound struct {
 }
 
 func (in *inbound) init(l *batchLink) {
-	in.receive = func(fd uintptr) bool { return in.try(l.sys, fd) }
+	in.receive = func(fd uintptr) bool { return in.try(l.sys, fd) || in.brisk }
 	in.ask = func(fd uintptr) {
-		p := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-		unix.Poll(p[:], briefly)
+		if !in.brisk {
+			p := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+			unix.Poll(p[:], briefly)
+		}
 		in.try(l.sys, fd)
 	}
 }
@@ -54,8 +57,13 @@ func (in *inbound) try(sys syscalls, fd uintptr) bool {
 	return in.errno != unix.EAGAIN
 }
 
-func (l *batchLink) read(p []byte) (*carrier.Batch, error) {
-	l.in.into = p
+func (l *batchLink) read(p []byte) (*carrier.Batch, error) { return l.readOr(p, false) }
+
+func (l *batchLink) poll(p []byte) (*carrier.Batch, error) { return l.readOr(p, true) }
+
+// readOr waits, or with brisk returns nil where it would.
+func (l *batchLink) readOr(p []byte, brisk bool) (*carrier.Batch, error) {
+	l.in.into, l.in.brisk = p, brisk
 	defer func() { l.in.into = nil }()
 	for failures := 0; ; {
 		if err := l.receive(); err == carrier.ErrInterrupted {
@@ -76,11 +84,14 @@ func (l *batchLink) read(p []byte) (*carrier.Batch, error) {
 			r.Release(l.in.n)
 			continue
 		}
-		// A pending error: its details, if there are any, are in the error queue.
+		if brisk && l.in.errno == unix.EAGAIN {
+			return nil, nil
+		}
+		// A pending error, or a sender's knock: the details, if there are any, are in the error queue.
 		if b := l.reports(); b != nil {
 			return b, nil
 		}
-		if l.in.errno == unix.EAGAIN {
+		if l.in.errno == 0 || l.in.errno == unix.EAGAIN {
 			continue
 		}
 		if failures++; failures > maxFailures || !isReport(l.in.errno) {
@@ -93,9 +104,9 @@ func (l *batchLink) read(p []byte) (*carrier.Batch, error) {
 }
 
 // receive waits until there is something in l.in, an empty error queue perhaps,
-// without holding a buffer. An error is the socket's end.
+// without holding a buffer; or does not wait. An error is the socket's end.
 func (l *batchLink) receive() error {
-	l.in.r, l.in.errno = nil, unix.EAGAIN
+	l.in.r, l.in.errno = nil, 0
 	err := l.raw.Read(l.in.receive)
 	switch {
 	case err == nil || l.c.closed.Load():

@@ -304,6 +304,16 @@ func TestReportMetBySender(t *testing.T) {
 			t.Errorf("ReadBatch: %v, %v, want ErrInterrupted", b, err)
 		}
 		hear(t, live, 1)
+		// Nor does one who does not wait.
+		send(t, c, to(dead))
+		send(t, c, to(live.LocalAddr()))
+		runtime.GC()
+		if b, err := c.Poll(nil); err != nil || b == nil {
+			t.Errorf("Poll: %v, %v, want ECONNREFUSED", b, err)
+		} else if d := b.Datagrams[0]; !errors.Is(d.Err, syscall.ECONNREFUSED) || d.Peer != dead {
+			t.Errorf("%v about %v, want ECONNREFUSED about %v", d.Err, d.Peer, dead)
+		}
+		hear(t, live, 1)
 		// And no deadline stays behind.
 		send(t, live, to(c.LocalAddr()))
 		if d := next(t, c); d.Err != nil {

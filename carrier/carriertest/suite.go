@@ -31,6 +31,7 @@ var tests = []struct {
 	{"Concurrent", testConcurrent},
 	{"CloseUnblocks", testCloseUnblocks},
 	{"Interrupt", testInterrupt},
+	{"Poll", testPoll},
 	{"CloseWhileWriting", testCloseWhileWriting},
 	{"Closed", testClosed},
 }
@@ -431,6 +432,56 @@ func testInterrupt(t *testing.T, p Pair) {
 		}
 		r.batch.Release()
 		return
+	}
+}
+
+// testPoll: a carrier that says so can be asked without waiting, which loses nothing, notices a
+// call, and knows when it is closed.
+func testPoll(t *testing.T, p Pair) {
+	t.Cleanup(func() { p.A.Close(); p.B.Close() })
+	b, ok := p.B.(carrier.Poller)
+	if !p.B.Caps().Poll {
+		return
+	}
+	if !ok {
+		t.Fatal("Caps.Poll without the method")
+	}
+	if batch, err := b.Poll(nil); batch != nil || err != nil {
+		t.Fatalf("of nothing: %v, %v", batch, err)
+	}
+	const all = 10
+	for i := range all {
+		want := p.there(i, 100, 0)
+		send(t, p.A, carrier.Datagram{Peer: p.ToB, Data: want})
+		var batch *carrier.Batch
+		var err error
+		if i%2 == 0 {
+			for batch == nil && err == nil {
+				batch, err = b.Poll(make([]byte, 1000))
+			}
+		} else {
+			batch, err = b.ReadBatch()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := batch.Datagrams[0].Data; !bytes.Equal(got, want) {
+			t.Errorf("%d bytes arrived, or altered", len(got))
+		}
+		batch.Release()
+	}
+	if i, ok := p.B.(carrier.Interrupter); ok && p.B.Caps().Interrupt {
+		i.Interrupt()
+		if batch, err := b.Poll(nil); err != carrier.ErrInterrupted {
+			t.Errorf("after Interrupt: %v, %v", batch, err)
+		}
+		if batch, err := b.Poll(nil); batch != nil || err != nil {
+			t.Errorf("a call is noticed again: %v, %v", batch, err)
+		}
+	}
+	p.B.Close()
+	if _, err := b.Poll(nil); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("after Close: %v, want net.ErrClosed", err)
 	}
 }
 
