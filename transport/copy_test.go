@@ -2,75 +2,71 @@ package transport_test
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"io"
-	"net"
+	"net/http"
 	"testing"
+	"time"
 )
 
-// io.Copy both ways at once, half-closed at the end: every byte arrives, in order.
-func TestCopyBothWays(t *testing.T) {
-	c1, c2, stop, err := pipe(dialer, config, "127.0.0.1:0")()
+// From one connection into another over paths that do all that a path may do, to a sink and from a
+// source that can only read, every octet arrives in its place.
+func TestProxyInPlace(t *testing.T) {
+	a, b := overMangler(t, quick())
+	c, d := overMangler(t, quick())
+	closeWrite := func(x any) { x.(interface{ CloseWrite() error }).CloseWrite() }
+	want := content(3, 8<<20)
+	go func() {
+		io.Copy(a, struct{ io.Reader }{bytes.NewReader(want)})
+		closeWrite(a)
+	}()
+	copied := make(chan int64)
+	go func() {
+		n, _ := io.Copy(c, b)
+		closeWrite(c)
+		copied <- n
+	}()
+	var got bytes.Buffer
+	if _, err := io.Copy(struct{ io.Writer }{&got}, d); err != nil {
+		t.Fatal(err)
+	}
+	if n := <-copied; n != int64(len(want)) {
+		t.Errorf("%d octets were copied of %d", n, len(want))
+	}
+	sameBytes(t, "the copy", got.Bytes(), want)
+}
+
+// offers notes how much its reader offers at most.
+type offers struct {
+	*bytes.Reader
+	most int
+}
+
+func (o *offers) Read(p []byte) (int, error) {
+	o.most = max(o.most, len(p))
+	return o.Reader.Read(p)
+}
+
+// What net/http serves is read right into the connection's buffer, not into one of its own, which
+// has 32 KiB.
+func TestServeContentInPlace(t *testing.T) {
+	const n = 4 << 20
+	src := make(chan *offers, 1)
+	url, client, _ := webserver(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		o := &offers{Reader: bytes.NewReader(content(4, n))}
+		http.ServeContent(w, r, "x.bin", time.Time{}, struct{ io.ReadSeeker }{o})
+		src <- o
+	}))
+	resp, err := client.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer stop()
-	type result struct {
-		who       string
-		sent, got []byte
-		err       error
+	defer resp.Body.Close()
+	got, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
 	}
-	results := make(chan result, 4)
-	for i, c := range []net.Conn{c1, c2} {
-		go func() {
-			h := sha256.New()
-			n, err := io.Copy(c, io.TeeReader(io.LimitReader(newStream(i), copySize), h))
-			if err == nil && n != copySize {
-				err = io.ErrShortWrite
-			}
-			if err == nil {
-				err = c.(interface{ CloseWrite() error }).CloseWrite()
-			}
-			results <- result{who: []string{"dialler", "listener"}[i], sent: h.Sum(nil), err: err}
-		}()
-		go func() {
-			h := sha256.New()
-			n, err := io.Copy(h, c)
-			if err == nil && n != copySize {
-				err = io.ErrUnexpectedEOF
-			}
-			results <- result{who: []string{"listener", "dialler"}[i], got: h.Sum(nil), err: err}
-		}()
-	}
-	all := make(map[string]result)
-	for range 4 {
-		r := <-results
-		if r.err != nil {
-			t.Fatalf("from the %s: %v", r.who, r.err)
-		}
-		p := all[r.who]
-		if r.sent != nil {
-			p.sent = r.sent
-		} else {
-			p.got = r.got
-		}
-		all[r.who] = p
-	}
-	for who, r := range all {
-		if !bytes.Equal(r.sent, r.got) {
-			t.Errorf("the %s sent %x, and %x arrived", who, r.sent, r.got)
-		}
-	}
-}
-
-// Bulk one way at the default Config is fast enough to be used; the bar is far below
-// what it does.
-func TestBulkRate(t *testing.T) {
-	if raceEnabled {
-		return
-	}
-	r := testing.Benchmark(BenchmarkBulk)
-	if rate := float64(r.Bytes) * float64(r.N) / r.T.Seconds() / 1e6; rate < 200 {
-		t.Errorf("%.0f MB/s over loopback", rate)
+	sameBytes(t, "the content", got, content(4, n))
+	if o := <-src; o.most <= 32<<10 {
+		t.Errorf("%d bytes at most are read at once", o.most)
 	}
 }
