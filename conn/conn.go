@@ -186,13 +186,6 @@ func (a *address) addr() *net.TCPAddr {
 	return a.tcp
 }
 
-// Info returns a snapshot of the connection's state and counters, also after Close.
-func (x *Conn) Info() tcpcore.Info {
-	x.c.mu.Lock()
-	defer x.c.mu.Unlock()
-	return x.c.engine.Info()
-}
-
 // now reads the clock for the engine, whose time must not go back: a batch is
 // stamped when it arrives, and a writer may have the lock before the reader.
 func (c *core) now() tcpcore.Time { return c.at(c.host.Now()) }

@@ -47,11 +47,14 @@ func TestBBRBeside(t *testing.T) {
 		{"CUBIC", congestion.NewBBR, congestion.NewCubic, 0.67, 1.5, 0.02},
 		{"BBR", congestion.NewBBR, congestion.NewBBR, 0.8, 1.2, 0.03},
 	} {
-		share, again := besideShares(t, c.first, c.second)
-		t.Logf("%s: %.2f of an equal share, %.2f %% sent again", c.name, share, 100*again)
-		if share < c.least || share > c.most || again > c.bad {
-			t.Errorf("beside %s: %.2f of an equal share, wanted %.2f to %.2f; %.2f %% sent again, wanted %.0f at most",
-				c.name, share, c.least, c.most, 100*again, 100*c.bad)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			share, again := besideShares(t, c.first, c.second)
+			t.Logf("%.2f of an equal share, %.2f %% sent again", share, 100*again)
+			if share < c.least || share > c.most || again > c.bad {
+				t.Errorf("%.2f of an equal share, wanted %.2f to %.2f; %.2f %% sent again, wanted %.0f at most",
+					share, c.least, c.most, 100*again, 100*c.bad)
+			}
+		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/culvert/conn"
 	"example.com/culvert/transport"
 	"example.com/culvert/udpcarrier"
 )
@@ -235,6 +236,8 @@ func TestCarrierDies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Not every system tells it that nobody is there any more, and it would try for minutes.
+	s.(*conn.Conn).SetLinger(0)
 	defer s.Close()
 	errs := make(chan error)
 	go func() { _, err := l.Accept(); errs <- err }()

@@ -76,6 +76,14 @@ func (f *flow) Transmit(trains []*tcpcore.Train) {
 // SetHopLimit is for conn.Conn.SetHopLimit.
 func (f *flow) SetHopLimit(n uint8) { f.hop.Store(uint32(n)) }
 
+// Buffers is what the system granted the carrier; see conn.Buffered.
+func (f *flow) Buffers() (recv, send int) {
+	if b, ok := f.s.car.(carrier.Buffered); ok {
+		return b.Buffers()
+	}
+	return 0, 0
+}
+
 // TrainsSpoiled has the carrier send segments one by one on this path, if it can.
 func (f *flow) TrainsSpoiled() {
 	if d, ok := f.s.car.(carrier.Distruster); ok {

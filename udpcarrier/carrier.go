@@ -19,7 +19,7 @@ type Carrier struct {
 	caps       carrier.Caps
 	recv, send int // socket buffers granted; 0 unknown
 	counts     counts
-	trains     trainBook
+	trains     *trainBook
 	closed     atomic.Bool
 }
 
@@ -60,7 +60,7 @@ type Stats struct {
 	Strange   uint64 // datagrams dropped because their sender's address is none of UDP's
 	Overflows uint64 // datagrams that the system dropped because the receive buffer was full, on Linux
 	Refused   uint64 // trains that the system refused, and whose segments were sent one by one
-	Trainless uint64 // paths on which trains were switched off, by such a refusal or by DistrustTrains
+	Trainless uint64 // paths on which this carrier was the first to switch trains off, by such a refusal or by DistrustTrains
 }
 
 // ReadBatch waits for datagrams and reports; see carrier.Carrier. Over a plain

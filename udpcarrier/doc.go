@@ -28,7 +28,7 @@
 // On Linux GSO and GRO are worth about five times the throughput, and are used where the
 // socket has them (since Linux 4.18 and 5.0). A train that is refused (EIO, EINVAL,
 // EMSGSIZE) goes at once as single segments, and if that works the path takes none
-// for ten minutes. Who sees that a kernel or a driver spoils trains says so with
+// for ten minutes: to that address, from any carrier of the process. Who sees that a kernel or a driver spoils trains says so with
 // [Carrier.DistrustTrains]. By hand they are switched off with Options.NoGSO and
 // NoGRO, or for a whole process by setting the environment variables CULVERT_NO_GSO
 // and CULVERT_NO_GRO to 1. Stats and one line to Options.Logger tell of it.

@@ -116,6 +116,7 @@ func refuse(errno syscall.Errno, bad func(message) bool) *fake {
 
 // through puts f between c and the kernel.
 func through(c *Carrier, f *fake) *fake {
+	c.trains = new(trainBook) // what is refused on purpose is no other test's affair
 	c.link.(*batchLink).sys = f
 	return f
 }

@@ -122,7 +122,7 @@ func FromPacketConn(pc net.PacketConn, opts Options) (*Carrier, error) {
 
 // open makes the carrier over pc, which is closed if that fails.
 func open(pc net.PacketConn, opts Options) (*Carrier, error) {
-	c := &Carrier{pc: pc, opts: opts, local: addrPort(pc.LocalAddr())}
+	c := &Carrier{pc: pc, opts: opts, local: addrPort(pc.LocalAddr()), trains: &trainless}
 	c.caps.Network = "udp"
 	if r, ok := pc.(interface{ RemoteAddr() net.Addr }); ok {
 		c.caps.Connected = addrPort(r.RemoteAddr())

@@ -214,6 +214,42 @@ func TestDistrustTrains(t *testing.T) {
 	}
 }
 
+// What one carrier finds out about a path, all know, and it is said once: who dials has a socket
+// for each connection.
+func TestDistrustIsShared(t *testing.T) {
+	ip := netip.MustParseAddr("127.77.0.1")
+	forget := func() {
+		trainless.mu.Lock()
+		defer trainless.mu.Unlock()
+		delete(trainless.until, ip)
+		trainless.listed.Store(int32(len(trainless.until)))
+	}
+	defer forget()
+	var said log
+	peer := must[*Carrier](t)(Listen("udp", at(ip, 0), Options{}))
+	defer peer.Close()
+	for i := range 3 {
+		c := must[*Carrier](t)(Dial("udp", netip.AddrPort{}, peer.LocalAddr(), Options{Logger: said.logger()}))
+		defer c.Close()
+		book := c.trains
+		f := through(c, new(fake))
+		c.trains = book
+		send(t, c, carrier.Datagram{Data: numbered(0, 5, 100, 100), SegmentSize: 100})
+		inOrder(t, peer, 0, 5)
+		want := 5
+		if i == 0 {
+			want = 1
+		}
+		if got := f.taken(); len(got) != want {
+			t.Errorf("carrier %d: %d messages, want %d", i, len(got), want)
+		}
+		c.DistrustTrains(peer.LocalAddr())
+	}
+	if n := said.lines(t, ip.String()); n != 1 {
+		t.Errorf("%d lines in the log, want 1", n)
+	}
+}
+
 // willing is a RawConn that is writable whenever it is asked, after it has been
 // "not pollable" a few times.
 type willing struct {

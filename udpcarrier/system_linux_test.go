@@ -346,6 +346,56 @@ func TestBuffers(t *testing.T) {
 	}
 }
 
+// A process that may have more than net.core.rmem_max and wmem_max gets it, any other as much as
+// they say.
+func TestBuffersBeyondTheLimit(t *testing.T) {
+	u := must[*net.UDPConn](t)(net.ListenUDP("udp4", udpAddr(at(loopback4, 0))))
+	defer u.Close()
+	raw := must[syscall.RawConn](t)(u.SyscallConn())
+	// Linux doubles what it grants.
+	var recv, send int
+	raw.Control(func(fd uintptr) {
+		unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, maxBuffer)
+		unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF, maxBuffer)
+		recv, send = buffers(fd)
+	})
+	check := func(times int, who string) {
+		c, err := Listen("udp", at(loopback4, 0), Options{ReceiveBuffer: recv, SendBuffer: send})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer c.Close()
+		if r, s := c.Buffers(); r != times*recv || s != times*send {
+			t.Errorf("%s: Buffers = %d, %d, want %d, %d", who, r, s, times*recv, times*send)
+		}
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // and never unlocked: the thread ends with what it lacks
+		may := false
+		raw.Control(func(fd uintptr) {
+			may = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, recv) == nil
+		})
+		if may {
+			check(2, "who may")
+		}
+		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+		var caps [2]unix.CapUserData
+		err := unix.Capget(&header, &caps[0])
+		caps[0].Effective &^= 1 << unix.CAP_NET_ADMIN
+		if err == nil {
+			err = unix.Capset(&header, &caps[0])
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		check(1, "who may not")
+	}()
+	<-done
+}
+
 // What the receive buffer has no room for is counted.
 func TestOverflows(t *testing.T) {
 	to := must[*Carrier](t)(Listen("udp", at(loopback4, 0), Options{ReceiveBuffer: 10_000}))

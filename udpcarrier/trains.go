@@ -12,9 +12,13 @@ import (
 // routes, and the devices at their beginning, do not depend on ports.
 type trainBook struct {
 	listed atomic.Int32 // paths in the book, so that an empty one costs no lock
-	mu     sync.Mutex
+	mu     sync.RWMutex
 	until  map[netip.Addr]time.Time
 }
+
+// trainless is the book of all carriers, since one has often a single connection: the next one to
+// the same peer need not find out again, nor say it.
+var trainless trainBook
 
 const (
 	// trainLife is how long a path goes without trains: routes and drivers change, and
@@ -29,9 +33,9 @@ func (b *trainBook) distrusted(peer netip.Addr) bool {
 	if b.listed.Load() == 0 {
 		return false
 	}
-	b.mu.Lock()
+	b.mu.RLock()
 	until, ok := b.until[peer.Unmap()]
-	b.mu.Unlock()
+	b.mu.RUnlock()
 	return ok && time.Now().Before(until)
 }
 
@@ -58,10 +62,10 @@ func (b *trainBook) distrust(peer netip.Addr, now time.Time) (news bool) {
 	return news
 }
 
-// DistrustTrains makes the carrier send no trains in one piece on the path to peer
-// for ten minutes: their segments go one by one. It is for whoever sees that a kernel
-// or a driver spoils them, since losses follow the segments' place in the train;
-// the carrier cannot see that. What the system refuses it notices by itself. Without
+// DistrustTrains has all carriers send no trains in one piece on the path to peer, known by
+// its address, for ten minutes: their segments go one by one. It is for whoever sees that a
+// kernel or a driver spoils them, since losses follow the segments' place in the train; the
+// carrier cannot see that. What the system refuses it notices by itself. Without
 // Caps.Trains it does nothing. It may be called at any time.
 func (c *Carrier) DistrustTrains(peer netip.AddrPort) {
 	if p := c.caps.Connected; p.IsValid() {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"example.com/culvert/conn"
-	"example.com/culvert/tcpcore"
 )
 
 // A connLog knows one side's connections and what they did. Any number of
@@ -40,7 +39,7 @@ type watched struct {
 type connReport struct {
 	side, peer string
 	age        time.Duration
-	info       tcpcore.Info
+	info       conn.Info
 }
 
 // watch adds c, if it is a culvert connection, and returns what to use instead.

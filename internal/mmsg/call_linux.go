@@ -10,7 +10,21 @@ import (
 // Send sends messages without waiting, and returns how many it did; EAGAIN if it would have
 // to wait for the first. By way of x/net each would cost the allocation of an address.
 func Send(fd uintptr, ms []unix.Mmsghdr) (int, syscall.Errno) {
-	return call(unix.SYS_SENDMMSG, fd, ms, len(ms) == 1 && ms[0].Hdr.Iovlen == 1 && ms[0].Hdr.Iov.Len <= Small)
+	return call(unix.SYS_SENDMMSG, fd, ms, little(ms))
+}
+
+// little reports whether ms is a single small message: of one piece, or of a header and the data where
+// it lies.
+func little(ms []unix.Mmsghdr) bool {
+	h := &ms[0].Hdr
+	if len(ms) > 1 || h.Iovlen > 2 {
+		return false
+	}
+	size := 0
+	for _, v := range unsafe.Slice(h.Iov, h.Iovlen) {
+		size += int(v.Len)
+	}
+	return size <= Small
 }
 
 // Recv receives messages without waiting, and returns how many it did; EAGAIN if there are

@@ -298,7 +298,7 @@ func callIoctl(r *runner, c *Call) (*op, error) {
 	}
 	var i tcpcore.Info
 	if f.c != nil {
-		i = f.c.Info()
+		i = f.c.Info().Info
 	}
 	var v int
 	switch cmd {

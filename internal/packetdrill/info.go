@@ -31,7 +31,7 @@ func (r *runner) info(f *flow) (connInfo, error) {
 		}
 	}
 	if f.c != nil {
-		return connInfo{Info: f.c.Info(), bytes: r.conf.freebsd}, nil
+		return connInfo{Info: f.c.Info().Info, bytes: r.conf.freebsd}, nil
 	}
 	for _, g := range r.fds {
 		if g.flow == f && g.dial != nil {
