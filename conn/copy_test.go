@@ -445,3 +445,46 @@ func TestCopyBetweenConnections(t *testing.T) {
 		wantOp(t, err, "writeto", net.ErrClosed)
 	})
 }
+
+// Who takes what a WriteTo is busy with makes room, and the peer hears of it at once, though there
+// is nothing to be read yet.
+func TestReadBehindWriteToTellsOfTheRoom(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		read func(b *end, got chan<- []byte)
+	}{
+		{"Read", func(b *end, got chan<- []byte) {
+			p := make([]byte, 100)
+			n, _ := b.Read(p)
+			got <- p[:n]
+		}},
+		{"WriteTo", func(b *end, got chan<- []byte) {
+			b.WriteTo(writes(func(p []byte) (int, error) { got <- p; return 0, io.ErrClosedPipe }))
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				cfg := config()
+				cfg.ReceiveBuffer = 10 * 1440 // full segments
+				a, b := pair(t, cfg)
+				data := pattern(20_000, 1)
+				mustWrite(t, a, data)
+				<-time.After(time.Minute) // the window is full
+				sink := newGate()
+				done := copying(func() (int64, error) { return b.WriteTo(sink) })
+				p := <-sink.inside
+				<-time.After(10 * time.Minute) // the peer seldom asks for the window now
+				began, got := time.Now(), make(chan []byte, 1)
+				go c.read(b, got)
+				if q := <-got; len(q) == 0 || q[0] != data[len(p)] {
+					t.Errorf("%d bytes came, not those behind %d", len(q), len(p))
+				}
+				if d := time.Since(began); d > 3*delay {
+					t.Errorf("%v passed before the peer sent more", d)
+				}
+				sink.answer <- result{0, io.ErrClosedPipe}
+				<-done
+			})
+		})
+	}
+}

@@ -110,4 +110,5 @@ func (e *Engine) unlook(now Time) {
 	e.rcv.shown = 0
 	e.consume(now, n)
 	e.rcv.buf.leave(e.held())
+	e.ack.held = e.ack.held || e.ack.now // who finds nothing behind it waits, and lets go of it first
 }

@@ -9,7 +9,7 @@ import (
 // ackState is what is owed to the peer.
 type ackState struct {
 	now      bool // an ACK is due at once
-	held     bool // it was, and HoldACK put it off
+	held     bool // it was, and HoldACK put it off; or it is, and who waits shall not forget it
 	pending  int  // bytes received since the last ACK
 	segments int  // and segments
 	// quick is how many ACKs more are not delayed, unless the connection is interactive:
@@ -218,7 +218,8 @@ func (e *Engine) HoldACK(now Time, d time.Duration) {
 	e.timer.arm(tDelayedACK, now.Add(min(d, e.cfg.DelayedACK)))
 }
 
-// ReleaseACK makes due what HoldACK put off, and reports whether there is anything.
+// ReleaseACK makes due what HoldACK put off, or Read found while it has nothing to return, and
+// reports whether there is anything.
 func (e *Engine) ReleaseACK() bool {
 	if !e.ack.held {
 		return false
