@@ -32,12 +32,14 @@ const stageSize = 64 << 10
 // r reads right into the send buffer, at least 32 KiB at a time unless an io.LimitedReader has
 // less left. While it blocks everything else goes on: what it returned before is sent,
 // other Writes go between, and a deadline, Close or a reset of the peer ends ReadFrom when r
-// returns. A source that keeps the slice and writes to it after its Read has returned, which
+// returns. Before r is asked for more it waits for room, unless r had less than it was offered: then
+// that may be all, and a copy ends that fits into the send buffer. A source that keeps the slice and writes to it after its Read has returned, which
 // io.Reader forbids, can spoil what is sent on this connection, and on no other.
 func (x *Conn) ReadFrom(r io.Reader) (n int64, err error) {
 	c := x.c
 	var own []byte // where the send buffer has no piece to lend
 	limited, _ := r.(*io.LimitedReader)
+	ending := false // r had less than it was offered, and may be at its end
 	for least, most, empty := leastPiece, leastPiece, 0; ; {
 		if limited != nil {
 			if limited.N <= 0 {
@@ -45,7 +47,7 @@ func (x *Conn) ReadFrom(r io.Reader) (n int64, err error) {
 			}
 			least, most = int(min(int64(least), limited.N)), int(min(int64(most), limited.N))
 		}
-		p, err := c.reserve(least, most)
+		p, err := c.reserve(least, most, !ending)
 		if err != nil {
 			return n, c.copyError("readfrom", err)
 		}
@@ -66,7 +68,7 @@ func (x *Conn) ReadFrom(r io.Reader) (n int64, err error) {
 			if err != nil {
 				return n, c.copyError("readfrom", err)
 			}
-			empty = 0
+			empty, ending = 0, m < len(p)
 		} else {
 			c.unreserve(lent)
 			if empty++; empty >= maxEmpty && rerr == nil {
@@ -86,9 +88,9 @@ func (x *Conn) ReadFrom(r io.Reader) (n int64, err error) {
 	}
 }
 
-// reserve waits until there is room for a writer, and returns a piece of the send buffer to write
-// into, without an error none if there is none to be had.
-func (c *core) reserve(least, most int) ([]byte, error) {
+// reserve returns a piece of the send buffer to write into, without an error none if there is none
+// to be had. With wait that is not for want of room: it waits until there is enough for a writer.
+func (c *core) reserve(least, most int, wait bool) ([]byte, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
@@ -103,6 +105,9 @@ func (c *core) reserve(least, most int) ([]byte, error) {
 			if err != tcpcore.ErrWouldBlock {
 				return nil, c.writeError(err)
 			}
+		}
+		if !wait {
+			return nil, nil
 		}
 		c.wr.wait(ForChange)
 	}

@@ -488,3 +488,27 @@ func TestReadBehindWriteToTellsOfTheRoom(t *testing.T) {
 		})
 	}
 }
+
+// A copy of what fits into the send buffer ends, as a Write of it would, whatever the peer reads.
+func TestReadFromOfWhatFitsEnds(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		cfg := config()
+		cfg.SendBuffer, cfg.ReceiveBuffer = 100_000, 10_000
+		a, b := pair(t, cfg)
+		data := pattern(95_000, 7)
+		done := copying(func() (int64, error) { return a.ReadFrom(struct{ io.Reader }{bytes.NewReader(data)}) })
+		select {
+		case r := <-done:
+			if r.n != len(data) || r.err != nil {
+				t.Errorf("%d, %v", r.n, r.err)
+			}
+		case <-time.After(time.Minute):
+			t.Error("it waits for room that it does not need")
+			a.Close()
+			<-done
+			return
+		}
+		a.CloseWrite()
+		mustRead(t, b, data)
+	})
+}
