@@ -194,6 +194,9 @@ func (c *core) look(own *[]byte) (p []byte, at uint64, err error) {
 		p, at, err = c.engine.Look(now, mostPiece)
 		if err == nil {
 			c.asked = false
+			// Who takes what another WriteTo is busy with makes room. And p is ours from here on: if
+			// somebody takes it while pump lets go of the lock, its storage stays.
+			c.pump()
 			return p, at, nil
 		}
 		if err != tcpcore.ErrWouldBlock {

@@ -512,3 +512,34 @@ func TestReadFromOfWhatFitsEnds(t *testing.T) {
 		mustRead(t, b, data)
 	})
 }
+
+// The same if there is something behind it, and the second sink blocks as well.
+func TestWriteToBehindWriteToTellsOfTheRoom(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		cfg := config()
+		cfg.ReceiveBuffer = 10 * 1440
+		a, b := pair(t, cfg)
+		mustWrite(t, a, make([]byte, 5*1440))
+		<-time.After(time.Second)
+		var sinks [2]*gate
+		var done [2]chan result
+		var lens [2]int
+		for i := range sinks {
+			sinks[i] = newGate()
+			done[i] = copying(func() (int64, error) { return b.WriteTo(sinks[i]) })
+			lens[i] = len(<-sinks[i].inside)
+			if i == 0 {
+				mustWrite(t, a, make([]byte, 20*1440))
+				<-time.After(10 * time.Minute)
+			}
+		}
+		<-time.After(3 * delay)
+		if q := b.Info().ReceiveQueue; lens[0]+lens[1] != cfg.ReceiveBuffer || q <= lens[1] {
+			t.Errorf("the sinks have %d and %d bytes, and nothing came behind: %d wait", lens[0], lens[1], q)
+		}
+		for i, s := range sinks {
+			s.answer <- result{0, io.ErrClosedPipe}
+			<-done[i]
+		}
+	})
+}
