@@ -18,7 +18,8 @@ const (
 func (e *Engine) holdsRest(d int) bool {
 	s := &e.snd
 	return e.cfg.NoDelay && d < s.mss && 2*s.mss > MaxTrainBytes && s.nxt.Sub(s.una) >= restBehind*s.mss &&
-		!s.urgent && !s.marks.pending() && !e.cfg.PushWrites && e.rec.phase == open && !e.wanted.beyond
+		!s.urgent && !s.marks.pending() && !e.cfg.PushWrites && e.rec.phase == open && !e.wanted.beyond &&
+		!(s.refused && e.cfg.NotSentLowWater > 0) // who waits for it to be sent writes no more before
 }
 
 // ReleaseRest makes due what would wait for more to be written, for a user who waits for the

@@ -61,3 +61,13 @@ func TestRestOfSmallSegments(t *testing.T) {
 	s.want(ACK, 1461, 1, 1460)
 	s.want(PSH|ACK, 2921, 1, 10)
 }
+
+// A writer whom Config.NotSentLowWater keeps from writing more is not waited for.
+func TestRestOfWhoMayNotWriteMore(t *testing.T) {
+	s := beginRest(t, "what is short does not wait for a writer who waits for it to be sent", Config{NotSentLowWater: 100_000})
+	s.e.ReleaseRest()
+	s.want(PSH|ACK, 160_001, 1, 10)
+	s.e.SetNotSentLowWater(16_000)
+	s.check(s.writeSome(patternBytes(len(s.sent), 20_000)) == 16_000, "more is taken than may wait")
+	s.want(PSH|ACK, 160_011, 1, 16_000)
+}
