@@ -184,7 +184,10 @@ func (g *giver) address(d *carrier.Datagram) syscall.Errno {
 	if !g.bare {
 		oob = l.control(oob, d, to)
 	}
-	h.Control = unsafe.SliceData(oob)
+	h.Control = nil // BSDs and macOS refuse (EINVAL) a place for control messages without any
+	if len(oob) > 0 {
+		h.Control = &oob[0]
+	}
 	h.SetControllen(len(oob))
 	return 0
 }
