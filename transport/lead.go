@@ -182,6 +182,7 @@ func (f *flow) TryLead() bool {
 // Lead reads until stop is set or the carrier is at its end.
 func (f *flow) Lead(stop *atomic.Bool, why conn.Reason) {
 	t := &f.s.turn
+	t.mood.begin(f.patient(why))
 	for {
 		t.inside.Store(true)
 		if stop.Load() {
@@ -198,8 +199,19 @@ func (f *flow) Lead(stop *atomic.Bool, why conn.Reason) {
 			return
 		default:
 			f.s.readers[0].batch(b)
+			if stop.Load() {
+				t.mood.answered()
+			}
 		}
 	}
+}
+
+// patient is for how long who waits for why may poll.
+func (f *flow) patient(why conn.Reason) time.Duration {
+	if why != conn.ForAnswer || f.s.turn.poller == nil || f.s.turn.placer == nil {
+		return 0
+	}
+	return f.cfg.poll
 }
 
 // readFor reads a batch for who leads. For a Read, data goes from the carrier right to where it is
@@ -211,8 +223,8 @@ func (f *flow) readFor(why conn.Reason) (*carrier.Batch, error) {
 		return t.car.ReadBatch()
 	}
 	into := f.driver.Lent()
-	if d := f.cfg.poll; why == conn.ForAnswer && d > 0 && t.poller != nil && t.mood.ready() {
-		if b, err := t.mood.poll(t.poller, into, d); b != nil || err != nil {
+	if t.mood.left > 0 {
+		if b, err := t.mood.poll(t.poller, into); b != nil || err != nil {
 			return b, err
 		}
 	}

@@ -17,6 +17,9 @@ const defaultPoll = 100 * time.Microsecond
 type patience struct {
 	vain int // how often in a row nothing came
 	skip int // waits to come that do without
+
+	left time.Duration // what remains of this wait's time
+	hit  bool          // the last batch was polled for
 }
 
 const (
@@ -31,18 +34,28 @@ const (
 
 func newPatience() patience { return patience{skip: early} }
 
-// ready reports whether to poll now.
-func (p *patience) ready() bool {
-	if p.skip == 0 {
-		return true
+// begin is for each wait, which may poll for d.
+func (p *patience) begin(d time.Duration) {
+	p.left, p.hit = 0, false
+	if d > 0 && p.skip == 0 {
+		p.left = d
+	} else if d > 0 {
+		p.skip--
 	}
-	p.skip--
-	return false
 }
 
-// poll asks c for d at most. Between, whatever else of this process is ready runs; if that, or
+// answered tells that a batch ended the wait.
+func (p *patience) answered() {
+	if p.hit {
+		p.vain = 0
+	}
+}
+
+// poll asks c for what is left. Between, whatever else of this process is ready runs; if that, or
 // another process, took the processor away, a wait that leaves it to them would have been better.
-func (p *patience) poll(c carrier.Poller, into []byte, d time.Duration) (*carrier.Batch, error) {
+// What is no answer, an acknowledgment mostly, leaves the rest of the time to one.
+func (p *patience) poll(c carrier.Poller, into []byte) (*carrier.Batch, error) {
+	p.hit = false
 	b, err := c.Poll(into)
 	if b != nil || err != nil {
 		return b, err // nobody had to wait
@@ -54,9 +67,10 @@ func (p *patience) poll(c carrier.Poller, into []byte, d time.Duration) (*carrie
 		now := time.Since(begin)
 		switch undisturbed := now-last < elsewhere; {
 		case b != nil && undisturbed:
-			p.vain = 0
+			p.hit, p.left = true, max(p.left-now, 1)
 			return b, err
-		case b != nil || err != nil || now >= d || !undisturbed:
+		case b != nil || err != nil || now >= p.left || !undisturbed:
+			p.left = 0
 			p.vain = min(p.vain+1, maxVain)
 			p.skip = 1<<p.vain - 1
 			return b, err

@@ -41,11 +41,14 @@ func (p *pollable) Poll([]byte) (*carrier.Batch, error) {
 
 // wait does what a leader does before it waits, and reports whether it polled, and got something.
 func (p *pollable) wait(mood *patience) (polled, got bool) {
-	if !mood.ready() {
+	if mood.begin(defaultPoll); mood.left == 0 {
 		return false, false
 	}
 	p.now = 0
-	b, _ := mood.poll(p, nil, defaultPoll)
+	b, _ := mood.poll(p, nil)
+	if b != nil {
+		mood.answered()
+	}
 	return true, b != nil
 }
 
@@ -162,4 +165,39 @@ func TestReadPollsForAnswer(t *testing.T) {
 			c.Close()
 		})
 	}
+}
+
+// What keeps coming without being the answer, as acknowledgments do, prolongs no poll, and does not
+// make it worth while.
+func TestPollIsNotProlonged(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		n := newMemNet()
+		car := &pollable{memCarrier: n.open("192.0.2.1:1111").interruptible(), each: func(look int) (time.Duration, bool) { return brief, look%10 == 0 }}
+		cfg := quick()
+		cfg.BusyPoll = defaultPoll
+		e := mustEndpoint(t, car, cfg)
+		serveEcho(t, mustEndpoint(t, n.open("192.0.2.2:2222"), quick()))
+		c := mustDial(t, e, "192.0.2.2:2222")
+		settle(t, e, c)
+		n.mu.Lock()
+		n.drop = func(netip.AddrPort, *carrier.Datagram) bool { return true } // no answer comes
+		n.mu.Unlock()
+		e.s.turn.mood = patience{}
+		c.Write([]byte("hello"))
+		total := 0
+		for range 100 {
+			car.looks = 0
+			c.SetReadDeadline(time.Now().Add(time.Millisecond))
+			c.Read(make([]byte, 10))
+			if most := int(defaultPoll / brief); car.looks > most+most/5 {
+				t.Fatalf("%d looks in one Read, of %v each, with %v to poll", car.looks, brief, defaultPoll)
+			}
+			total += car.looks
+		}
+		if total > 8*int(defaultPoll/brief) {
+			t.Errorf("%d looks in 100 waits without an answer", total)
+		}
+		c.SetLinger(0)
+		c.Close()
+	})
 }
