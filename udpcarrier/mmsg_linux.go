@@ -1,8 +1,6 @@
 package udpcarrier
 
 import (
-	"errors"
-	"net"
 	"syscall"
 
 	"example.com/culvert/internal/mmsg"
@@ -35,15 +33,3 @@ func newBatchLink(s *socket) link {
 	l.in.init(l)
 	return l
 }
-
-// isUnpollable reports whether err is the runtime's "not pollable", which has no name
-// outside of it: it takes an error report that finds the send buffer full (EPOLLERR
-// and nothing else) for the end of the socket, until the next event.
-func isUnpollable(err error) bool {
-	var e syscall.Errno
-	return !errors.As(err, &e) && !errors.Is(err, net.ErrClosed) && !isTimeout(err)
-}
-
-// briefly is how long the kernel is asked when the runtime will not wait, in
-// milliseconds: Close waits for as long.
-const briefly = 10

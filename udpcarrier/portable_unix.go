@@ -3,6 +3,7 @@
 package udpcarrier
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"os"
@@ -53,7 +54,9 @@ func (m *envelope) call(num, fd uintptr) (int, syscall.Errno) {
 
 // taker is what belongs to whoever reads a socketLink.
 type taker struct {
-	take  func(fd uintptr) bool // handed to RawConn, once made so that it costs nothing
+	// take and ask are handed to RawConn, once made so that they cost nothing.
+	take  func(fd uintptr) bool
+	ask   func(fd uintptr)
 	m     envelope
 	named bool // datagrams come with their sender's address
 	told  bool // and with control messages that somebody reads
@@ -79,6 +82,10 @@ func (t *taker) init(l *socketLink) {
 		}
 		socketBatches.Put(b)
 		return t.errno != 0
+	}
+	t.ask = func(fd uintptr) {
+		pollBriefly(fd, unix.POLLIN)
+		t.take(fd)
 	}
 }
 
@@ -128,10 +135,14 @@ func (l *socketLink) fill(b *socketBatch, fd uintptr) syscall.Errno {
 
 // receive waits for a batch; nil without an error is nothing after all.
 func (l *socketLink) receive() (*socketBatch, error) {
-	if err := l.raw.Read(l.in.take); err != nil {
+	err := l.raw.Read(l.in.take)
+	if err != nil && !l.c.closed.Load() && isUnpollable(err) {
+		err = l.raw.Control(l.in.ask)
+	}
+	if err != nil {
 		return nil, err
 	}
-	if b := l.in.b; b != nil {
+	if b := l.in.b; b != nil || l.in.errno == 0 {
 		l.in.b = nil
 		return b, nil
 	}
@@ -157,6 +168,7 @@ type giver struct {
 	// Handed to RawConn: they send from next on, and leave in errno what that met with.
 	try  func(fd uintptr)
 	wait func(fd uintptr) bool
+	ask  func(fd uintptr)
 }
 
 var givers = sync.Pool{New: func() any {
@@ -166,6 +178,10 @@ var givers = sync.Pool{New: func() any {
 	g.wait = func(fd uintptr) bool {
 		g.give(fd)
 		return g.errno != unix.EAGAIN
+	}
+	g.ask = func(fd uintptr) {
+		pollBriefly(fd, unix.POLLOUT)
+		g.give(fd)
 	}
 	return g
 }}
@@ -229,6 +245,9 @@ func (l *socketLink) write(ds []carrier.Datagram) (int, error) {
 		err := l.raw.Control(g.try)
 		for err == nil && g.errno == unix.EAGAIN {
 			err = l.raw.Write(g.wait)
+			if err != nil && !l.c.closed.Load() && isUnpollable(err) {
+				err = l.raw.Control(g.ask)
+			}
 		}
 		if err == nil && g.errno == 0 {
 			return len(ds), nil
@@ -250,4 +269,22 @@ func (l *socketLink) write(ds []carrier.Datagram) (int, error) {
 		l.cache.forget(l.to(d).Addr(), err)
 		return g.next.datagram, l.writeError("sendmsg", d, err)
 	}
+}
+
+// isUnpollable reports whether err is the runtime's "not pollable", which has no name
+// outside of it: it takes an error report that finds the send buffer full (EPOLLERR
+// and nothing else, on Linux) for the end of the socket, until the next event.
+func isUnpollable(err error) bool {
+	var e syscall.Errno
+	return !errors.As(err, &e) && !errors.Is(err, net.ErrClosed) && !isTimeout(err)
+}
+
+// briefly is how long the kernel is asked when the runtime will not wait, in
+// milliseconds: Close waits for as long.
+const briefly = 10
+
+// pollBriefly waits until the kernel says that the socket is ready for events, or not for long.
+func pollBriefly(fd uintptr, events int16) {
+	p := [1]unix.PollFd{{Fd: int32(fd), Events: events}}
+	unix.Poll(p[:], briefly)
 }

@@ -33,8 +33,7 @@ func (in *inbound) init(l *batchLink) {
 	in.receive = func(fd uintptr) bool { return in.try(l.sys, fd) || in.brisk }
 	in.ask = func(fd uintptr) {
 		if !in.brisk {
-			p := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-			unix.Poll(p[:], briefly)
+			pollBriefly(fd, unix.POLLIN)
 		}
 		in.try(l.sys, fd)
 	}

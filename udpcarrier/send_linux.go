@@ -58,8 +58,7 @@ var writers = sync.Pool{New: func() any {
 		return w.errno != unix.EAGAIN
 	}
 	w.ask = func(fd uintptr) {
-		p := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
-		unix.Poll(p[:], briefly)
+		pollBriefly(fd, unix.POLLOUT)
 		w.try(fd)
 	}
 	return w

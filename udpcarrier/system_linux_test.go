@@ -237,6 +237,49 @@ func TestNotPollable(t *testing.T) {
 	}
 }
 
+// Nor is it the end of a socket that is read and written a datagram a call.
+func TestPortableNotPollable(t *testing.T) {
+	peer := must[*Carrier](t)(Listen("udp", at(loopback4, 0), Options{}))
+	defer peer.Close()
+	c := must[*Carrier](t)(Dial("udp", netip.AddrPort{}, peer.LocalAddr(), Options{portable: true}))
+	defer c.Close()
+	l := c.link.(*socketLink)
+	raw := l.raw
+	l.raw = &unpollable{raw, 3}
+	send(t, peer, carrier.Datagram{Peer: c.LocalAddr(), Data: make([]byte, 20)})
+	if d := next(t, c); len(d.Data) != 20 {
+		t.Errorf("%d bytes, %v", len(d.Data), d.Err)
+	}
+	l.raw = &willing{&full{raw, 1}, 1}
+	send(t, c, carrier.Datagram{Data: make([]byte, 30)})
+	if d := next(t, peer); len(d.Data) != 30 {
+		t.Errorf("%d bytes, %v", len(d.Data), d.Err)
+	}
+}
+
+// full is a RawConn whose first calls find a socket without room.
+type full struct {
+	syscall.RawConn
+	times int
+}
+
+func (f *full) Control(try func(uintptr)) error {
+	if f.times--; f.times < 0 {
+		return f.RawConn.Control(try)
+	}
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(pair[0])
+	defer unix.Close(pair[1])
+	for err == nil {
+		err = unix.Send(pair[0], make([]byte, 100), unix.MSG_DONTWAIT)
+	}
+	try(uintptr(pair[0]))
+	return nil
+}
+
 // The system's MMS over loopback, whose MTU is 65536: asked of the socket, of the
 // route, and by an IPv6 socket for an IPv4 peer.
 func TestMMSOverLoopback(t *testing.T) {
