@@ -127,8 +127,8 @@ func (c *core) unreserve(p []byte) {
 // WriteTo writes the stream to w until its end, which is not an error, and returns how much. It
 // is what io.Copy calls.
 //
-// w writes right out of the receive buffer, and room in the window comes only with its return;
-// what a Write that fails did not take may be read, unless it came while nothing else was there.
+// w writes right out of the receive buffer, and room in the window comes only with its return. If
+// it fails, what it was given and did not take may be lost to a later Read.
 // While w blocks everything else goes on: a Read takes what follows, and a deadline, Close or a
 // reset of the peer ends WriteTo when w returns. A sink that keeps or changes the slice, which
 // io.Writer forbids, meets with this connection's data and no other's. If w is a Conn itself, its

@@ -19,5 +19,5 @@
 // is the endpoint's goroutine or, where the Host is a Leader, a Read, Write or Close that
 // would block otherwise. wait is the one place where such a call takes its turn.
 //
-// Start reading at pump.go.
+// Who only uses connections needs Conn alone. Who reads the code starts at pump.go.
 package conn

@@ -199,8 +199,9 @@ type Config struct {
 	// BusyPoll is for how long a Read that follows a Write polls its UDP socket before it
 	// sleeps, at most 10 ms; negative does not. A goroutine that sleeps wakes up 5 to 50 us late,
 	// which is most of a round trip to a neighbour. It is done on Linux, for a connection that
-	// has a socket to itself, and ever more rarely while answers take longer. Default 100 us, and
-	// not where there is a single processor (GOMAXPROCS).
+	// has its socket to itself, as one that was dialled has, and one of a listener's while it is
+	// the only one; and ever more rarely while answers take longer, so that less than they take
+	// gains little. Default 100 us, but not where GOMAXPROCS is 1.
 	BusyPoll time.Duration
 
 	// Linger is what Close does with data that is not yet acknowledged: positive,

@@ -32,7 +32,8 @@ func DialTimeout(network, address string, timeout time.Duration) (net.Conn, erro
 // by any number of goroutines at once.
 type Dialer struct {
 	// Timeout is the longest that a Dial may take, names included. Default none;
-	// without any limit a peer that does not answer ends it after Config.SYNRetries.
+	// without any limit a peer that does not answer ends it after Config.SYNRetries. That a
+	// router calls it unreachable does not, other than with kernels (RFC 9293 MUST-56).
 	Timeout time.Duration
 	// Deadline is the moment at which dials fail. Default none.
 	Deadline time.Time

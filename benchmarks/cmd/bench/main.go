@@ -16,7 +16,7 @@ import (
 const usage = `Compare culvert with the kernel's TCP and other stacks, in two processes.
 
   go run ./cmd/bench                      everything, in about 24 minutes
-  go run ./cmd/bench -quick               less than a minute, to see that it works
+  go run ./cmd/bench -quick               a minute or two, to see that it works
   go run ./cmd/bench -list                names all that is measured: PLACE/WORK/STACK
   go run ./cmd/bench -only 'loopback/bulk-1/(culvert|kernel-cubic)$'
   go run ./cmd/bench -only bulk-1/culvert$ -rounds 1 -time 5s -cpuprofile /tmp/profiles

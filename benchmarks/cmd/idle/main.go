@@ -82,7 +82,7 @@ func parse(args []string, w io.Writer) (options, error) {
 	f.IntVar(&o.parallel, "parallel", 256, "how many are opened at a time")
 	f.IntVar(&o.sample, "sample", 1000, "how many are asked in the end whether they live")
 	f.DurationVar(&o.hold, "hold", 5*time.Second, "how long they are idle")
-	f.BoolVar(&o.want, "want", false, "fail if a connection takes more than 4096 bytes at either end, or if there is a goroutine for each")
+	f.BoolVar(&o.want, "want", false, "fail if a connection takes more than 4096 bytes at either end, or if there is a goroutine for each; with less than 20,000 what a process itself takes weighs in")
 	f.IntVar(&o.serve, "serve", 0, "be the server, with so many sockets (idle starts it itself)")
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {

@@ -32,11 +32,12 @@ func TestIdle(t *testing.T) {
 	}
 }
 
-// TestWant: few connections bear too much of what a process takes once, and that is said.
+// TestWant: few connections bear too much of what a process takes once, and that is said, at least of
+// the end that begins anew.
 func TestWant(t *testing.T) {
 	var out bytes.Buffer
 	err := run(t.Context(), []string{"-n", "10", "-hold", "2s", "-sample", "1", "-want"}, nil, &out)
-	if err == nil || !strings.Contains(err.Error(), "more than is wanted: dialled, accepted") {
+	if err == nil || !strings.Contains(err.Error(), "more than is wanted: ") || !strings.HasSuffix(err.Error(), "accepted") {
 		t.Errorf("%v\n%s", err, out.String())
 	}
 }
