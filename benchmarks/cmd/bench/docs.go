@@ -39,6 +39,8 @@ of both processes, user and system, within the same window; what the kernel does
 on other accounts is not in it. Writes and reads are of 256 KiB with one or two connections
 and of 64 KiB with more. In a ping-pong one side waits for the other; times are those of
 the round trip, from before Write until after Read, and processor time is per round trip.
+Where each process has a CPU of its own, culvert polls for the answer (Config.BusyPoll); the others
+sleep, and waking up is most of their time.
 wrk speaks kernel TCP only: it shows how far our own client is from another.
 Jain's index tells how alike the goodputs of the connections are: 1 where all have the same,
 1/n where one of n has all.
