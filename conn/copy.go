@@ -32,9 +32,10 @@ const stageSize = 64 << 10
 // r reads right into the send buffer, at least 32 KiB at a time unless an io.LimitedReader has
 // less left. While it blocks everything else goes on: what it returned before is sent,
 // other Writes go between, and a deadline, Close or a reset of the peer ends ReadFrom when r
-// returns. Before r is asked for more it waits for room, unless r had less than it was offered: then
-// that may be all, and a copy ends that fits into the send buffer. A source that keeps the slice and writes to it after its Read has returned, which
-// io.Reader forbids, can spoil what is sent on this connection, and on no other.
+// returns. Before r is asked for more it waits for room, unless r had less than it was offered:
+// then that may be all, and a copy ends that fits into the send buffer. A source that keeps the
+// slice and writes to it after its Read has returned, which io.Reader forbids, can spoil what is
+// sent on this connection, and on no other.
 func (x *Conn) ReadFrom(r io.Reader) (n int64, err error) {
 	c := x.c
 	var own []byte // where the send buffer has no piece to lend

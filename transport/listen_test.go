@@ -145,26 +145,39 @@ func read(t *testing.T, r io.Reader, want string) {
 // Shows: MUST-42.
 func TestListenOnADiallingPort(t *testing.T) {
 	to := silent(t)
-	free, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	from := free.LocalAddr()
-	free.Close()
 	c, cancel := context.WithCancel(ctx)
-	done := make(chan error)
-	go func() {
-		_, err := (&transport.Dialer{LocalAddr: from, Config: quick()}).DialContext(c, "tcp", to)
-		done <- err
-	}()
+	var from net.Addr
+	done := make(chan error, 1)
+	begin := func() {
+		free, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		from = free.LocalAddr()
+		free.Close()
+		go func(from net.Addr) {
+			_, err := (&transport.Dialer{LocalAddr: from, Config: quick()}).DialContext(c, "tcp", to)
+			done <- err
+		}(from)
+	}
+	begin()
 	// The SYN is on its way once the port answers: with a reset, since nobody listens.
 	if !eventually(10*time.Second, func() bool {
+		select {
+		case err := <-done:
+			if !errors.Is(err, syscall.EADDRINUSE) {
+				t.Fatalf("the dial ended: %v", err)
+			}
+			begin() // somebody else has taken the port
+		default:
+		}
 		_, err := (&transport.Dialer{Config: quick(), Timeout: time.Second}).Dial("tcp", from.String())
-		return errors.Is(err, syscall.ECONNREFUSED)
+		return errors.Is(err, syscall.ECONNREFUSED) && len(done) == 0
 	}) {
 		t.Fatal("the dial does not begin")
 	}
 	var l net.Listener
+	var err error
 	eventually(10*time.Second, func() bool { l, err = config.Listen(ctx, "tcp", from.String()); return err == nil })
 	if err != nil {
 		t.Fatal(err)
